@@ -1,0 +1,1 @@
+"""One technology a module; none imports another, but for the shared http."""

@@ -1,0 +1,1 @@
+"""click: parse, wire, call the engine, render, exit. No rule lives here."""

@@ -1,0 +1,1 @@
+"""Drives decisions against ports. Knows no YAML, no HTTP, no click."""

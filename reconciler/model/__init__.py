@@ -1,0 +1,1 @@
+"""VALUES: what is declared and what is stored. No I/O, no clock, no environment, no randomness."""

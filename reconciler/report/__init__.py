@@ -1,0 +1,1 @@
+"""Plans and reports as text, JSON, Markdown and CI annotations. Pure."""
