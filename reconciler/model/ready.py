@@ -1,0 +1,52 @@
+"""A provider that may be called in this run: client known, endpoints known and trusted. Made by the engine, used by
+refresh and consent; holds secrets, so it is never rendered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reconciler.model.behaviour import BasicEncoding, ClientAuth
+from reconciler.model.desired import DesiredProvider
+from reconciler.model.endpoint import TrustedUrl, Url
+from reconciler.model.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """How we authenticate at the token endpoint. `secret` None with `auth` NONE: a public client."""
+
+    client_id: str
+    secret: Secret | None
+    auth: ClientAuth
+    encoding: BasicEncoding = BasicEncoding.FORM
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyEndpoints:
+    """Whole URLs; those that receive a credential have passed trust. `authorization` is opened by a person."""
+
+    token: TrustedUrl
+    refresh: TrustedUrl
+    authorization: Url | None = None
+    revocation: TrustedUrl | None = None
+    introspection: TrustedUrl | None = None
+    userinfo: TrustedUrl | None = None
+    jwks: Url | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyProvider:
+    desired: DesiredProvider
+    endpoints: ReadyEndpoints
+    client: ClientCredentials
+    issuer: str | None = None
+    issuer_in_response: bool = False
+    secret_version: int | None = None
+    """KV version of the client secret in `client`; None for public and dynamic clients."""
+    last_good: ClientCredentials | None = None
+    """Credentials of the last version that worked, where that is another one than `secret_version`."""
+    last_good_version: int | None = None
+    metadata_version: int = 0
+    """Version of the provider's record that this was made from."""
+    redirect_uri: str | None = None
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,174 @@
+"""What the engine needs from the world, as Protocols named by role. Adapters implement them; tests bring simulators.
+
+A `SecretStore` speaks KV v2 semantics: versions count from 1, `cas` is the version that must be the newest now (0: no
+version was ever written), metadata is replaced whole and has no CAS. Errors are those of `reconciler.errors`:
+StoreError for the whole store, PathDenied for one path, CasConflict and WriteUnclear for one write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from reconciler.model.endpoint import TrustedUrl, Url
+from reconciler.model.ready import ClientCredentials
+from reconciler.model.secret import Document, Secret, SecretBytes
+from reconciler.model.store_path import StorePath
+from reconciler.model.stored import KeyMetadata, Stored
+
+
+class MetadataStore(Protocol):
+    """The part of a store that `plan` is given: metadata, and the data of `trust/` and `meta/format`. No writes."""
+
+    def read_metadata(self, path: StorePath) -> KeyMetadata | None:
+        """None where the key does not exist."""
+        ...
+
+    def list_keys(self, folder: StorePath) -> list[str]:
+        """Names right below `folder`, folders with a trailing '/'; empty where nothing is there. Sorted."""
+        ...
+
+    def scan_metadata(self, folder: StorePath) -> Mapping[StorePath, KeyMetadata] | None:
+        """Metadata of every key below `folder` in bulk, or None where this server cannot; asked once a run."""
+        ...
+
+    def read(self, path: StorePath, *, version: int | None = None) -> Stored:
+        """Newest (or the given) version with its data. A missing or deleted one has `document` None."""
+        ...
+
+    def server_time(self) -> datetime:
+        """The store's clock, UTC: the same that stamps `created_time`. StoreSealed where it is sealed."""
+        ...
+
+    def describe(self) -> str:
+        """Address and mount for people, without credentials: `vault https://… secret`."""
+        ...
+
+
+class SecretStore(MetadataStore, Protocol):
+    """The whole store."""
+
+    def write(self, path: StorePath, document: Document, *, cas: int) -> int:
+        """Write one new version and return its number. CasConflict, WriteUnclear, PathDenied, StoreError."""
+        ...
+
+    def write_metadata(
+        self, path: StorePath, custom: Mapping[str, str], *, max_versions: int | None = None
+    ) -> None:
+        """Replace custom_metadata whole; makes the key where it is missing; keeps other settings."""
+        ...
+
+    def delete_newest(self, path: StorePath) -> None:
+        """Soft-delete the newest version (it can be undeleted by an operator)."""
+        ...
+
+    def purge(self, path: StorePath) -> None:
+        """Destroy all versions and metadata. Gone for good."""
+        ...
+
+    def capabilities(self, paths: Sequence[StorePath]) -> Mapping[StorePath, frozenset[str]]:
+        """What our login may do with the *data* of each path, in Vault's words; embedded stores allow all."""
+        ...
+
+    def ensure_login(self, lasts: timedelta) -> None:
+        """The login lives at least `lasts` from now, renewed or repeated if need be; LoginRefused otherwise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A whole answer. Header names in lower case. The body is within its cap."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: SecretBytes
+
+
+class Loss(StrEnum):
+    """Why there is no whole answer."""
+
+    NOT_SENT = "not-sent"
+    """No byte of the request left us (resolution, refused address, connect, TLS): nothing happened there."""
+    UNCLEAR = "unclear"
+    """Bytes were sent; whether the server acted is unknown (cut, timeout, oversize or unreadable answer)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """`why` is ours, short, without secrets or foreign text: `timed out after 30 s`."""
+
+    loss: Loss
+    why: str
+
+
+Outcome: TypeAlias = HttpAnswer | NoAnswer
+
+
+class TokenEndpoint(Protocol):
+    """Sends form posts to OAuth endpoints: token, revocation, introspection (RFC 6749 §3.2, 7009, 7662)."""
+
+    def post(
+        self,
+        url: TrustedUrl,
+        *,
+        form: Mapping[str, str | Secret],
+        client: ClientCredentials | None,
+        fresh_connection: bool = False,
+    ) -> Outcome:
+        """One attempt, no retry, no redirect, total deadline, capped body. Never raises for what the peer does."""
+        ...
+
+    def get(self, url: TrustedUrl, *, bearer: Secret) -> Outcome:
+        """A GET with a bearer token (userinfo)."""
+        ...
+
+
+class RegistrationEndpoint(Protocol):
+    """RFC 7591 / 7592: JSON bodies, bearer tokens. Same manners as TokenEndpoint."""
+
+    def send(
+        self, method: str, url: TrustedUrl, *, body: Mapping[str, object] | None, bearer: Secret | None
+    ) -> Outcome: ...
+
+
+class MetadataEndpoint(Protocol):
+    """Fetches issuer metadata (RFC 8414, OpenID Connect Discovery). Carries no credential."""
+
+    def fetch(self, url: Url) -> Outcome: ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """UTC, this machine's."""
+        ...
+
+    def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None:
+        """Returns early when the run is asked to stop."""
+        ...
+
+
+class Entropy(Protocol):
+    def token(self, nbytes: int) -> str:
+        """URL-safe text from `nbytes` of cryptographic randomness (op ids, state, PKCE verifiers)."""
+        ...
+
+    def fraction(self) -> float:
+        """In [0, 1): jitter."""
+        ...
+
+
+class Events(Protocol):
+    """Structured log lines. Fields are addresses, counts and codes; a Secret is refused by its type."""
+
+    def info(self, event: str, /, **fields: str | float | bool | None) -> None: ...
+
+    def warning(self, event: str, /, **fields: str | float | bool | None) -> None: ...
+
+
+Failpoint: TypeAlias = Callable[[str], None]
+"""Called with a name at each place where a crash matters; does nothing but in crash tests."""
