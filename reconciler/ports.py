@@ -169,6 +169,10 @@ class Events(Protocol):
 
     def warning(self, event: str, /, **fields: str | float | bool | None) -> None: ...
 
+    def progress(self, stage: str, /, *, done: int, total: int) -> None:
+        """How far long work has come; shown on a terminal, never logged."""
+        ...
+
 
 Failpoint: TypeAlias = Callable[[str], None]
 """Called with a name at each place where a crash matters; does nothing but in crash tests."""

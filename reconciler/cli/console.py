@@ -1,0 +1,131 @@
+"""Terminal manners: where things are written, whether in colour, log lines, and a progress bar.
+
+Rules: stdout holds the document and nothing else; colour and progress only on a terminal (NO_COLOR, FORCE_COLOR, CI
+and TERM=dumb are honoured); a log line holds addresses, counts and codes, and a Secret is refused by its type.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TextIO
+
+import click
+
+from reconciler.errors import clean
+from reconciler.model.duration import format_instant
+
+Field = str | int | float | bool | None
+_ALLOWED = (str, int, float, bool, type(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """How this run speaks. `interactive`: a person is there to answer."""
+
+    color: bool
+    interactive: bool
+    verbose: bool
+    log_format: str
+    width: int
+
+
+def make_console(*, verbose: bool, no_color: bool, no_input: bool, log_format: str) -> Console:
+    environment = os.environ
+    dumb = environment.get("TERM") == "dumb"
+    forced = environment.get("FORCE_COLOR", "") not in ("", "0")
+    refused = no_color or environment.get("NO_COLOR", "") != ""
+    color = not refused and (forced or (sys.stdout.isatty() and not dumb))
+    in_ci = environment.get("CI", "") not in ("", "0", "false")
+    interactive = not no_input and not in_ci and sys.stdin.isatty() and sys.stderr.isatty()
+    return Console(color, interactive, verbose, log_format, shutil.get_terminal_size((110, 24)).columns)
+
+
+class LogLines:
+    """Events as lines on stderr (port `Events`). Text: `event key=value`; JSON: one object a line."""
+
+    def __init__(self, console: Console, stream: TextIO | None = None) -> None:
+        self._console = console
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._progress: Progress | None = None
+
+    def info(self, event: str, /, **fields: Field) -> None:
+        if self._console.verbose:
+            self._write("info", event, fields)
+
+    def warning(self, event: str, /, **fields: Field) -> None:
+        self._write("warning", event, fields)
+
+    def progress(self, stage: str, /, *, done: int, total: int) -> None:
+        """Shown as a bar on a terminal; never logged."""
+        if self._progress is not None:
+            self._progress.show(stage, done=done, total=total)
+
+    @contextmanager
+    def showing_progress(self) -> Iterator[None]:
+        """A progress bar on stderr while the body runs, where stderr is a terminal."""
+        if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb" or self._console.log_format == "json":
+            yield
+            return
+        with Progress() as progress:
+            self._progress = progress
+            try:
+                yield
+            finally:
+                self._progress = None
+
+    def _write(self, level: str, event: str, fields: dict[str, Field]) -> None:
+        for name, value in fields.items():
+            if not isinstance(value, _ALLOWED):
+                raise TypeError(f"log field {name} must be a plain value")
+        if self._console.log_format == "json":
+            line = json.dumps(
+                {"time": format_instant(datetime.now(UTC)), "level": level, "event": event}
+                | {k: clean(v) if isinstance(v, str) else v for k, v in fields.items()}
+            )
+        else:
+            shown = " ".join(f"{k}={clean(v)}" for k, v in fields.items() if v is not None)
+            line = f"{level}: {event}{' ' if shown else ''}{shown}"
+        with self._lock:
+            click.echo(line, file=self._stream, err=self._stream is None)
+
+
+class Progress:
+    """One bar at a time, by rich, which is imported only where there is a terminal to show it."""
+
+    def __init__(self) -> None:
+        from rich.console import Console as RichConsole
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=RichConsole(stderr=True),
+            transient=True,
+        )
+        self._tasks: dict[str, int] = {}
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, stage: str, *, done: int, total: int) -> None:
+        from rich.progress import TaskID
+
+        task = self._tasks.get(stage)
+        if task is None:
+            task = self._tasks[stage] = self._bar.add_task(stage, total=total)
+        self._bar.update(TaskID(task), completed=done, total=total)

@@ -1,0 +1,150 @@
+"""The way in: finds the verb, runs it, and turns whatever happens into one exit code (DESIGN §9).
+
+Rules:
+- a verb's module is imported when the verb is called, so that `--version` and completion stay quick;
+- results go to stdout, all else to stderr; an error is one sentence and, where there is one, a `hint:` line;
+- an error nobody foresaw is shown by its type and place only: its text could hold a secret;
+- click's own usage code 2 becomes 64, because 2 means "changes pending" here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.options import CONTEXT_SETTINGS
+from reconciler.errors import ReconcilerError, UsageError, clean
+
+VERBS: dict[str, str] = {
+    "validate": "reconciler.cli.verb_validate:validate",
+    "plan": "reconciler.cli.verb_plan:plan",
+    "reconcile": "reconciler.cli.verb_reconcile:reconcile",
+    "status": "reconciler.cli.verb_status:status",
+    "consent": "reconciler.cli.verb_consent:consent",
+    "refresh": "reconciler.cli.verb_refresh:refresh",
+    "trust": "reconciler.cli.verb_trust:trust",
+    "secret": "reconciler.cli.verb_secret:secret",
+    "schema": "reconciler.cli.verb_schema:schema",
+    "init-store": "reconciler.cli.verb_init_store:init_store",
+    "demo": "reconciler.cli.verb_demo:demo",
+    "sandbox": "reconciler.cli.verb_sandbox:sandbox",
+    "completion": "reconciler.cli.verb_completion:completion",
+}
+ALIASES = {"apply": "reconcile"}
+SUMMARIES = {
+    "validate": "Check manifests; report everything that is wrong, with file:line:column.",
+    "plan": "Show what reconcile would do. Writes nothing, reads no secret, calls no provider.",
+    "reconcile": "Make it so: register providers, refresh grants, write tokens. Alias: apply.",
+    "status": "Show every provider and account as the store knows it.",
+    "consent": "Let a person grant access for an account, in a browser or by paste.",
+    "refresh": "Refresh the grants that are due, and nothing else.",
+    "trust": "Say which origins may receive which credential; show or revoke it.",
+    "secret": "Put client secrets into the store, list their names, remove them.",
+    "schema": "Print the JSON Schemas of manifests and of our JSON output.",
+    "init-store": "Prepare a new store.",
+    "demo": "Tell the whole story on this machine, with a sandbox provider.",
+    "sandbox": "Run a local authorization server for trying things out.",
+    "completion": "Print a shell completion script.",
+}
+
+
+class Verbs(click.Group):
+    """Imports a verb only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        target = VERBS.get(ALIASES.get(cmd_name, cmd_name))
+        if target is None:
+            return None
+        module, _, attribute = target.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101 - a verb table that is wrong is our own bug
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in VERBS and name not in ALIASES:
+            import difflib
+
+            close = difflib.get_close_matches(name, [*VERBS, *ALIASES], n=1)
+            raise UsageError(
+                f"there is no verb '{clean(name)}'",
+                hint=f"did you mean '{close[0]}'?" if close else "run 'reconciler --help' for the verbs",
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs, without importing any of them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, SUMMARIES[name]) for name in VERBS])
+
+
+@click.group(cls=Verbs, context_settings=CONTEXT_SETTINGS, no_args_is_help=True)
+@click.version_option(__version__, prog_name="reconciler", message="%(prog)s %(version)s")
+def cli() -> None:
+    """OAuth2 providers and accounts as code.
+
+    Manifests in Git say what should be; 'plan' shows the difference; 'reconcile' registers, refreshes and writes
+    tokens to Vault; 'status' lists who must consent again, why, and how.
+    """
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: list[str]) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        code = cli.main(args=args, prog_name="reconciler", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except ReconcilerError as error:
+        say_error(error)
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 64
+    except click.UsageError as error:
+        hint = f"run '{error.ctx.command_path} --help'" if error.ctx is not None else None
+        say_error(UsageError(clean(error.format_message(), cap=400), hint=hint))
+        return UsageError.exit_code
+    except click.ClickException as error:
+        say_error(UsageError(clean(error.format_message(), cap=400)))
+        return UsageError.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("error: interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has left (`| head`): not an error, but Python must not try to flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last net: nothing may print a traceback with values in it
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        click.echo(
+            f"error: a bug in reconciler: {type(error).__name__} at {frame.name}:{frame.lineno}", err=True
+        )
+        click.echo("  hint: please report it with 'reconciler --version' and the command line", err=True)
+        return 1
+
+
+def say_error(error: ReconcilerError) -> None:
+    """One sentence and a hint to stderr; for manifests, every problem in file order."""
+    for problem in getattr(error, "problems", ()):
+        click.echo(str(problem), err=True)
+        if getattr(problem, "hint", ""):
+            click.echo(f"  hint: {problem.hint}", err=True)
+    click.echo(f"error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  hint: {error.hint}", err=True)

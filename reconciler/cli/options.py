@@ -1,0 +1,98 @@
+"""Flags that several verbs share. Every flag has a `RECONCILER_*` variable of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import click
+
+from reconciler.model.duration import parse_duration
+
+CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def flag(*names: str, **attributes: Any) -> Callable[[F], F]:
+    """A click option whose environment variable is `RECONCILER_<LONG_NAME>`."""
+    long = next(name for name in names if name.startswith("--")).split("/", maxsplit=1)[0]
+    attributes.setdefault("envvar", "RECONCILER_" + long.lstrip("-").replace("-", "_").upper())
+    return click.option(*names, **attributes)
+
+
+class DurationType(click.ParamType[timedelta]):
+    """`30m`, `6h`, `1h30m`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = DurationType()
+
+
+def manifests_flag(function: F) -> F:
+    return flag(
+        "-f",
+        "--manifests",
+        "manifests",
+        default="manifests",
+        show_default=True,
+        metavar="PATH",
+        help="Folder (read recursively) or file with manifests.",
+    )(function)
+
+
+def output_flag(*formats: str) -> Callable[[F], F]:
+    return flag(
+        "-o",
+        "--output",
+        "output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="How results are written to stdout.",
+    )
+
+
+def selection_flags(function: F) -> F:
+    function = flag(
+        "-l", "--selector", "labels", multiple=True, metavar="KEY=VALUE", help="Only objects with this label."
+    )(function)
+    function = flag("--exclude", multiple=True, metavar="ADDRESS", help="Leave these objects out.")(function)
+    return flag("--only", multiple=True, metavar="ADDRESS", help="Only these objects.")(function)
+
+
+def jobs_flag(function: F) -> F:
+    return flag(
+        "--jobs",
+        type=click.IntRange(1, 64),
+        default=8,
+        show_default=True,
+        help="How many objects are worked on at once.",
+    )(function)
+
+
+def common_flags(function: F) -> F:
+    """Flags that every verb has: manners of output, verbosity, logs."""
+    function = flag("-v", "--verbose", "verbose", is_flag=True, help="Say on stderr what is being done.")(
+        function
+    )
+    function = flag("--no-color", "no_color", is_flag=True, help="No colours (also NO_COLOR).")(function)
+    function = flag(
+        "--no-input", "no_input", is_flag=True, help="Never ask; fail where a question would be."
+    )(function)
+    return flag(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Shape of the log lines on stderr.",
+    )(function)

@@ -1,0 +1,160 @@
+"""What the environment says, read once. `os.environ` is read in `cli/` and nowhere else; none of it comes from a manifest.
+
+Rules (DESIGN §5):
+- `RECONCILER_STORE=vault://<mount>/<prefix>` or `sqlite:///<path>`; nothing set: SQLite under the XDG data folder;
+- under CI an embedded store must be named, because a runner's disk dies with it;
+- VAULT_ADDR or BAO_ADDR without RECONCILER_STORE is a mistake, and said so;
+- an embedded store never lies in a Git work tree;
+- trust can only be tightened from here, never widened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import unquote
+
+from reconciler.errors import UsageError, clean
+from reconciler.model.duration import parse_duration
+from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
+from reconciler.model.names import is_name
+from reconciler.model.store_path import Layout, StorePath, own_path
+
+_MOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,62}")
+DEFAULT_PREFIX = "reconciler"
+
+
+@dataclass(frozen=True, slots=True)
+class VaultLocation:
+    mount: str
+    layout: Layout
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteLocation:
+    path: Path
+    layout: Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything of the environment that is not a flag of one verb."""
+
+    environment: Mapping[str, str] = field(repr=False)
+    home: Path
+    owner: str = "default"
+    commit: str = ""
+    limits: RefreshLimits = REFRESH_LIMITS
+    refresh_every: timedelta | None = None
+
+    @property
+    def in_ci(self) -> bool:
+        return self.environment.get("CI", "") not in ("", "0", "false")
+
+    def get(self, name: str) -> str | None:
+        """An environment variable; empty counts as unset."""
+        return self.environment.get(name) or None
+
+
+def read_settings(environment: Mapping[str, str], *, home: Path) -> Settings:
+    """UsageError names the variable that is wrong, never its value where that could be a secret."""
+    owner = environment.get("RECONCILER_OWNER") or "default"
+    if not is_name(owner):
+        raise UsageError(
+            "RECONCILER_OWNER is no name", hint="use lower-case letters, digits, '.', '_' and '-'"
+        )
+    deadline = _duration(environment, "RECONCILER_HTTP_DEADLINE") or REFRESH_LIMITS.http_deadline
+    commit_deadline = _duration(environment, "RECONCILER_COMMIT_DEADLINE") or REFRESH_LIMITS.commit_deadline
+    return Settings(
+        environment=environment,
+        home=home,
+        owner=owner,
+        commit=_commit(environment),
+        limits=RefreshLimits(http_deadline=deadline, commit_deadline=commit_deadline),
+        refresh_every=_duration(environment, "RECONCILER_REFRESH_EVERY"),
+    )
+
+
+def _duration(environment: Mapping[str, str], name: str) -> timedelta | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    try:
+        duration = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from None
+    if not duration:
+        raise UsageError(f"{name} must be longer than nothing")
+    return duration
+
+
+def _commit(environment: Mapping[str, str]) -> str:
+    """The commit that CI says it runs for; written beside what is applied."""
+    for name in ("RECONCILER_COMMIT", "GITHUB_SHA", "CI_COMMIT_SHA"):
+        text = environment.get(name, "")
+        if re.fullmatch(r"[0-9a-f]{7,64}", text):
+            return text
+    return ""
+
+
+def store_location(settings: Settings) -> VaultLocation | SqliteLocation:
+    """Where the store is. UsageError with the setting to make where that is unclear."""
+    text = settings.get("RECONCILER_STORE")
+    if text is None:
+        return _default_location(settings)
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in ("vault", "sqlite"):
+        raise UsageError(
+            f"RECONCILER_STORE '{clean(text, cap=80)}' is no store",
+            hint="write vault://<mount>/<prefix> or sqlite:///<path>",
+        )
+    if scheme == "vault":
+        return _vault_location(rest)
+    if not rest.startswith("/"):
+        raise UsageError(
+            "RECONCILER_STORE: an embedded store needs an absolute path", hint="write sqlite:///<path>"
+        )
+    return _sqlite_location(Path(unquote(rest)))
+
+
+def _vault_location(rest: str) -> VaultLocation:
+    mount, _, prefix = rest.partition("/")
+    if _MOUNT.fullmatch(mount) is None:
+        raise UsageError("RECONCILER_STORE names no mount", hint="write vault://<mount>/<prefix>")
+    try:
+        return VaultLocation(mount, Layout(own_path(prefix.rstrip("/"))))
+    except ValueError:
+        raise UsageError(
+            "RECONCILER_STORE names no legal prefix",
+            hint=f"write vault://{mount}/{DEFAULT_PREFIX}: one to eight segments of lower-case letters, digits, '.', '_', '-'",
+        ) from None
+
+
+def _sqlite_location(path: Path) -> SqliteLocation:
+    for folder in path.absolute().parents:
+        if (folder / ".git").exists():
+            raise UsageError(
+                f"an embedded store may not lie in a Git work tree ({clean(folder)})",
+                hint="put it under your home folder: RECONCILER_STORE=sqlite:///<path>",
+            )
+    return SqliteLocation(path, Layout(StorePath((DEFAULT_PREFIX,))))
+
+
+def _default_location(settings: Settings) -> SqliteLocation:
+    for name in ("VAULT_ADDR", "BAO_ADDR"):
+        if settings.get(name):
+            raise UsageError(
+                f"{name} is set, but RECONCILER_STORE is not",
+                hint=f"write RECONCILER_STORE=vault://<mount>/{DEFAULT_PREFIX} to use that server, or unset {name}",
+            )
+    if settings.in_ci:
+        raise UsageError(
+            "under CI the store must be named: a runner's disk dies with it",
+            hint=f"write RECONCILER_STORE=vault://<mount>/{DEFAULT_PREFIX}",
+        )
+    data = settings.get("XDG_DATA_HOME")
+    folder = Path(data) if data and Path(data).is_absolute() else settings.home / ".local" / "share"
+    return _sqlite_location(folder / "reconciler" / "store.db")
