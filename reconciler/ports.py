@@ -8,16 +8,31 @@ StoreError for the whole store, PathDenied for one path, CasConflict and WriteUn
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol, TypeAlias
 
+from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
 from reconciler.model.endpoint import TrustedUrl, Url
 from reconciler.model.ready import ClientCredentials
-from reconciler.model.secret import Document, Secret, SecretBytes
+from reconciler.model.secret import Document, Secret
 from reconciler.model.store_path import StorePath
 from reconciler.model.stored import KeyMetadata, Stored
+
+__all__ = [
+    "Clock",
+    "Entropy",
+    "Events",
+    "Failpoint",
+    "HttpAnswer",
+    "Loss",
+    "MetadataEndpoint",
+    "MetadataStore",
+    "NoAnswer",
+    "Outcome",
+    "RegistrationEndpoint",
+    "SecretStore",
+    "TokenEndpoint",
+]
 
 
 class MetadataStore(Protocol):
@@ -76,35 +91,6 @@ class SecretStore(MetadataStore, Protocol):
     def ensure_login(self, lasts: timedelta) -> None:
         """The login lives at least `lasts` from now, renewed or repeated if need be; LoginRefused otherwise."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """A whole answer. Header names in lower case. The body is within its cap."""
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: SecretBytes
-
-
-class Loss(StrEnum):
-    """Why there is no whole answer."""
-
-    NOT_SENT = "not-sent"
-    """No byte of the request left us (resolution, refused address, connect, TLS): nothing happened there."""
-    UNCLEAR = "unclear"
-    """Bytes were sent; whether the server acted is unknown (cut, timeout, oversize or unreadable answer)."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
-    """`why` is ours, short, without secrets or foreign text: `timed out after 30 s`."""
-
-    loss: Loss
-    why: str
-
-
-Outcome: TypeAlias = HttpAnswer | NoAnswer
 
 
 class TokenEndpoint(Protocol):
