@@ -1,0 +1,315 @@
+"""An authorization server in memory that implements `ports.TokenEndpoint`, whose world a test may change at any time.
+
+What it holds to, as strictly as the strictest server:
+- a code is redeemed once, with its PKCE verifier and redirect URI (RFC 6749 §4.1.3, RFC 7636 §4.6);
+- rotation as `model.behaviour.Rotation` says; at a single-use server a spent token revokes its whole family (RFC 9700 §4.14.2);
+- a wrong secret is `invalid_client` and touches nothing; a token of another client is `invalid_grant`.
+Faults are queued and each hits one request: not sent, lost before the server acted, lost after it acted, or answered
+with whatever the test says. `on_request` runs before a request is served, outside the lock: for races and crashes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from itertools import count
+from typing import Any
+from urllib.parse import urlsplit
+
+from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
+from reconciler.model.behaviour import Rotation
+from reconciler.model.endpoint import TrustedUrl, parse_url
+from reconciler.model.ready import ClientCredentials
+from reconciler.model.secret import Secret, SecretBytes
+
+JSON_HEADERS = {"content-type": "application/json", "cache-control": "no-store"}
+
+
+def answer(status: int, body: object, headers: Mapping[str, str] = JSON_HEADERS) -> HttpAnswer:
+    """An answer with a JSON body, or with `body` as it is where it is bytes."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return HttpAnswer(status, dict(headers), SecretBytes(raw))
+
+
+class Fault(Enum):
+    """What happens to one request instead of being answered."""
+
+    NOT_SENT = auto()
+    """It never left: the server does not act."""
+    LOST_BEFORE = auto()
+    """Bytes were sent, the server did not act, no answer came."""
+    LOST_AFTER = auto()
+    """The server acted (a rotation happened), its answer was lost."""
+
+
+@dataclass
+class Family:
+    """One person's grant to one client. `generation` counts rotations; `current` is the newest refresh token."""
+
+    client_id: str
+    subject: str
+    scope: tuple[str, ...]
+    generation: int = 0
+    current: str = ""
+    revoked: bool = False
+    rotated_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Code:
+    """An authorization code as the person's browser brings it."""
+
+    client_id: str
+    subject: str
+    scope: tuple[str, ...]
+    redirect_uri: str
+    challenge: str | None
+    nonce: str | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as the server saw it, secrets included: the test is the server."""
+
+    path: str
+    form: Mapping[str, str]
+    client_id: str
+    fresh_connection: bool
+    outcome: str
+    """`error` code of the answer, `ok`, or the fault's name."""
+
+
+@dataclass
+class TokenEndpointSimulator:
+    """`now` is the world's clock. All else may be changed between (and during) requests."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    rotation: Rotation = Rotation.SINGLE_USE
+    grace: timedelta = timedelta(0)
+    """For single-use-with-grace: how long the last spent token still gives the current one again."""
+    lifetime: timedelta = timedelta(hours=1)
+    """`expires_in` of access tokens."""
+    refresh_lifetime: timedelta | None = None
+    """Absolute life of a refresh token, from the consent."""
+    clients: dict[str, str | None] = field(default_factory=lambda: {"client": "client-secret"})
+    """Client id -> secret, None for a public client."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Merged into every successful answer; a value of `...` removes the field."""
+    issues_refresh_token: bool = True
+    faults: deque[Fault | HttpAnswer | NoAnswer] = field(default_factory=deque)
+    on_request: Callable[[Mapping[str, str]], None] = lambda form: None
+    seen: list[Seen] = field(default_factory=list)
+    families: dict[str, Family] = field(default_factory=dict)
+    """Refresh token (also spent ones) -> its family."""
+    access_tokens: dict[str, Family | None] = field(default_factory=dict)
+    codes: dict[str, Code] = field(default_factory=dict)
+    _serial: Any = field(default_factory=lambda: count(1))
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    # ---- the world, for tests
+
+    def consent(
+        self, *, subject: str = "ana", scope: tuple[str, ...] = ("read",), client_id: str = "client"
+    ) -> Secret:
+        """A person allowed this client; the refresh token of the new grant."""
+        with self._lock:
+            family = Family(client_id, subject, scope, refresh_expires_at=self._refresh_end())
+            return Secret(self._next_refresh(family))
+
+    def authorize(
+        self,
+        *,
+        redirect_uri: str,
+        challenge: str | None,
+        subject: str = "ana",
+        scope: tuple[str, ...] = ("read",),
+        client_id: str = "client",
+        nonce: str | None = None,
+    ) -> Secret:
+        """The code that a person's browser would bring back."""
+        with self._lock:
+            code = f"code-{next(self._serial)}"
+            self.codes[code] = Code(client_id, subject, scope, redirect_uri, challenge, nonce)
+            return Secret(code)
+
+    def revoke(self, refresh_token: Secret) -> None:
+        """A person removed the app's access."""
+        with self._lock:
+            self.families[refresh_token.reveal()].revoked = True
+
+    def family(self, refresh_token: Secret) -> Family:
+        return self.families[refresh_token.reveal()]
+
+    def is_current(self, refresh_token: Secret | None) -> bool:
+        """True where the server would still take this token as the newest of a living grant."""
+        with self._lock:
+            if refresh_token is None:
+                return False
+            family = self.families.get(refresh_token.reveal())
+            return family is not None and not family.revoked and family.current == refresh_token.reveal()
+
+    def exchanges(self, grant_type: str = "refresh_token") -> int:
+        """How many requests of this kind succeeded at the server, lost answers included."""
+        with self._lock:
+            return sum(s.form.get("grant_type") == grant_type and s.outcome == "ok" for s in self.seen)
+
+    # ---- ports.TokenEndpoint
+
+    def post(
+        self,
+        url: TrustedUrl,
+        *,
+        form: Mapping[str, str | Secret],
+        client: ClientCredentials | None,
+        fresh_connection: bool = False,
+    ) -> Outcome:
+        plain = {k: v.reveal() if isinstance(v, Secret) else v for k, v in form.items()}
+        self.on_request(plain)
+        with self._lock:
+            fault = self.faults.popleft() if self.faults else None
+            said: Outcome
+            if fault is None or fault is Fault.LOST_AFTER:
+                said = self._serve(urlsplit(str(url)).path, plain, client)
+                outcome = str(json.loads(said.body.reveal() or b"{}").get("error", "ok"))
+            elif isinstance(fault, Fault):
+                said, outcome = _no_answer(fault), fault.name
+            else:
+                said, outcome = fault, "scripted"
+            client_id = client.client_id if client else plain.get("client_id", "")
+            self.seen.append(Seen(urlsplit(str(url)).path, plain, client_id, fresh_connection, outcome))
+            return _no_answer(Fault.LOST_AFTER) if fault is Fault.LOST_AFTER else said
+
+    def get(self, url: TrustedUrl, *, bearer: Secret) -> Outcome:
+        """Userinfo: the subject of the access token."""
+        with self._lock:
+            if self.faults:
+                fault = self.faults.popleft()
+                return _no_answer(fault) if isinstance(fault, Fault) else fault
+            family = self.access_tokens.get(bearer.reveal())
+            if family is None or family.revoked:
+                return answer(401, {"error": "invalid_token"})
+            return answer(200, {"sub": family.subject, "email": f"{family.subject}@example.com"})
+
+    # ---- how it answers
+
+    def _serve(self, path: str, form: Mapping[str, str], client: ClientCredentials | None) -> HttpAnswer:
+        refusal = self._client_refusal(form, client)
+        if refusal is not None:
+            return refusal
+        client_id = client.client_id if client else form["client_id"]
+        if path.endswith("/revoke"):
+            family = self.families.get(form.get("token", ""))
+            if family is not None and family.client_id == client_id:
+                family.revoked = True
+            return answer(200, b"", {})
+        if path.endswith("/introspect"):
+            holder = self.access_tokens.get(form.get("token", ""))
+            alive = holder is not None and not holder.revoked
+            return answer(
+                200, {"active": True, "sub": holder.subject} if alive and holder else {"active": False}
+            )
+        match form.get("grant_type"):
+            case "refresh_token":
+                return self._refresh(form, client_id)
+            case "authorization_code":
+                return self._redeem(form, client_id)
+            case "client_credentials":
+                return self._issue(None, form.get("scope", "").split())
+            case _:
+                return answer(400, {"error": "unsupported_grant_type"})
+
+    def _client_refusal(self, form: Mapping[str, str], client: ClientCredentials | None) -> HttpAnswer | None:
+        client_id = client.client_id if client else form.get("client_id", "")
+        secret = client.secret.reveal() if client and client.secret else form.get("client_secret")
+        if client_id not in self.clients or self.clients[client_id] != secret:
+            return answer(
+                401, {"error": "invalid_client", "error_description": "client authentication failed"}
+            )
+        return None
+
+    def _refresh(self, form: Mapping[str, str], client_id: str) -> HttpAnswer:
+        presented = form.get("refresh_token", "")
+        family = self.families.get(presented)
+        if family is None or family.revoked or family.client_id != client_id or self._is_over(family):
+            return answer(400, {"error": "invalid_grant", "error_description": "no such grant"})
+        wanted = form.get("scope", "").split()
+        if not set(wanted) <= set(family.scope):
+            return answer(400, {"error": "invalid_scope"})
+        if presented != family.current and not self._spent_token_works(family):
+            family.revoked = True
+            return answer(400, {"error": "invalid_grant", "error_description": "the token was already used"})
+        if self.rotation is Rotation.REUSABLE:
+            return self._issue(family, wanted or family.scope)
+        if presented == family.current:
+            family.rotated_at = self.now()
+            return self._issue(family, wanted or family.scope, refresh=self._next_refresh(family))
+        return self._issue(family, wanted or family.scope, refresh=family.current)
+
+    def _spent_token_works(self, family: Family) -> bool:
+        if self.rotation in (Rotation.OLD_STAYS_VALID, Rotation.REUSABLE):
+            return True
+        fresh = family.rotated_at is not None and self.now() - family.rotated_at < self.grace
+        return self.rotation is Rotation.SINGLE_USE_WITH_GRACE and fresh
+
+    def _redeem(self, form: Mapping[str, str], client_id: str) -> HttpAnswer:
+        code = self.codes.pop(form.get("code", ""), None)
+        if code is None or code.client_id != client_id or code.redirect_uri != form.get("redirect_uri"):
+            return answer(400, {"error": "invalid_grant", "error_description": "no such code"})
+        if code.challenge is not None and code.challenge != _s256(form.get("code_verifier", "")):
+            return answer(400, {"error": "invalid_grant", "error_description": "wrong code_verifier"})
+        family = Family(client_id, code.subject, code.scope, refresh_expires_at=self._refresh_end())
+        refresh = self._next_refresh(family) if self.issues_refresh_token else None
+        return self._issue(family, code.scope, refresh=refresh)
+
+    def _issue(
+        self, family: Family | None, scope: tuple[str, ...] | list[str], *, refresh: str | None = None
+    ) -> HttpAnswer:
+        token = f"access-{next(self._serial)}"
+        self.access_tokens[token] = family
+        body: dict[str, Any] = {
+            "access_token": token,
+            "token_type": "Bearer",
+            "expires_in": int(self.lifetime.total_seconds()),
+            "scope": " ".join(scope),
+        }
+        if refresh is not None:
+            body["refresh_token"] = refresh
+        body |= self.extra
+        return answer(200, {k: v for k, v in body.items() if v is not ...})
+
+    def _next_refresh(self, family: Family) -> str:
+        family.generation += 1
+        family.current = f"refresh-{next(self._serial)}.{family.generation}"
+        self.families[family.current] = family
+        return family.current
+
+    def _refresh_end(self) -> datetime | None:
+        return None if self.refresh_lifetime is None else self.now() + self.refresh_lifetime
+
+    def _is_over(self, family: Family) -> bool:
+        return family.refresh_expires_at is not None and self.now() >= family.refresh_expires_at
+
+
+def trusted(text: str = "https://as.example/token") -> TrustedUrl:
+    """A URL as `decide/trust.permit` would give it, for tests that are not about trust."""
+    return TrustedUrl(parse_url(text, allow_loopback_http=True))
+
+
+def _no_answer(fault: Fault) -> NoAnswer:
+    match fault:
+        case Fault.NOT_SENT:
+            return NoAnswer(Loss.NOT_SENT, "connection refused")
+        case Fault.LOST_BEFORE | Fault.LOST_AFTER:
+            return NoAnswer(Loss.UNCLEAR, "the connection was cut before an answer came")
+
+
+def _s256(verifier: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
