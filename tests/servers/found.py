@@ -1,0 +1,66 @@
+"""Which real servers this machine has, and what a test does when one is missing.
+
+A missing server skips the tests that need it, with words that say how to get it; under
+RECONCILER_REQUIRE_SERVERS=1 (as in CI) it fails them, so that a skip can never pass for a run.
+"""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.servers.vault_server import version_of
+
+HERE = Path(__file__).parent
+# OpenBao is tried where a machine has it; nothing installs it, so nothing may require it.
+REQUIRED = ("vault", "oidc-provider")
+
+
+@cache
+def vault_binary() -> Path | None:
+    """The Vault that `make servers` built; a `vault` on PATH does where there is none."""
+    where = subprocess.run(
+        [HERE / "install", "--where"], capture_output=True, text=True, timeout=30, check=True
+    )
+    built = Path(where.stdout.strip())
+    if built.exists():
+        return built
+    on_path = shutil.which("vault")
+    return Path(on_path) if on_path else None
+
+
+@cache
+def openbao_binary() -> Path | None:
+    on_path = shutil.which("bao")
+    return Path(on_path) if on_path else None
+
+
+@cache
+def oidc_provider_home() -> Path | None:
+    home = HERE / "oidc-provider"
+    there = shutil.which("node") and (home / "node_modules" / "oidc-provider" / "package.json").exists()
+    return home if there else None
+
+
+def require(server: str, found: Path | None) -> Path:
+    """`found`; without it the test is skipped, or failed where servers are required."""
+    if found is not None:
+        return found
+    words = f"{server} is not here: `make servers` installs it"
+    if server in REQUIRED and os.environ.get("RECONCILER_REQUIRE_SERVERS") == "1":
+        pytest.fail(f"{words} (RECONCILER_REQUIRE_SERVERS=1)", pytrace=False)
+    pytest.skip(words)
+
+
+def describe() -> str:
+    """One line for the head of a test report."""
+    kept = [
+        version_of(binary) if binary else f"{name}: not found"
+        for name, binary in (("vault", vault_binary()), ("openbao", openbao_binary()))
+    ]
+    return "servers: " + " · ".join(
+        [*kept, "oidc-provider" if oidc_provider_home() else "oidc-provider: not found"]
+    )
