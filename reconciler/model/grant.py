@@ -3,9 +3,8 @@
 Rules (DESIGN §§5, 6):
 - every write carries the last known refresh token; an intent is added beside it, never put in its place;
 - single-use grants also keep the whole last token set, so that a crash before publishing costs nothing;
-- a verdict never removes material;
-- any document gives a GrantRecord or RecordInvalid, never another exception.
-Times are UTC; in the document RFC 3339 texts. Refresh tokens are recognised by keyed fingerprints.
+- a verdict never removes material.
+Times are UTC. Refresh tokens are recognised by keyed fingerprints. How a record is stored: `model/grant_codec`.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from reconciler.errors import RecordInvalid
-from reconciler.model.duration import format_instant, parse_instant
 from reconciler.model.secret import Document, Secret
 from reconciler.model.state import DeletionPolicy, ErrorClass, GrantType, Reason
 
@@ -144,196 +141,18 @@ class GrantRecord:
     def with_intent(self, intent: Intent) -> GrantRecord:
         return replace(self, intent=intent, op=Op(intent.op_id, intent.phase))
 
+    def without_intent(self) -> GrantRecord:
+        return replace(self, intent=None)
+
     def to_document(self) -> Document:
         """The stored form; absent things are left out."""
-        return Document({k: v for k, v in _encode(self).items() if v not in (None, "", [], {}, False)})
+        from reconciler.model.grant_codec import encode_grant
+
+        return encode_grant(self)
 
     @staticmethod
     def from_document(document: Document) -> GrantRecord:
-        try:
-            return _decode(document)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            # `from None`: the cause would quote what it could not read, and that may be a secret.
-            raise RecordInvalid("a grant record is malformed", hint="an operator must look at it") from None
+        """Any document gives a GrantRecord or RecordInvalid, never another exception."""
+        from reconciler.model.grant_codec import decode_grant
 
-
-def _time(instant: datetime | None) -> str | None:
-    return None if instant is None else format_instant(instant)
-
-
-def _encode(grant: GrantRecord) -> dict[str, Any]:
-    return {
-        "format": 1,
-        "grant": grant.grant.value,
-        "refresh_token": grant.refresh_token,
-        "origin": grant.origin,
-        "client_id": grant.client_id,
-        "scopes": list(grant.scopes),
-        "requested_scopes": list(grant.requested_scopes),
-        "subject": grant.subject,
-        "consent_digest": grant.consent_digest,
-        "consented_at": _time(grant.consented_at),
-        "refresh_expires_at": _time(grant.refresh_expires_at),
-        "token_set": _encode_tokens(grant.token_set),
-        "op": grant.op and {"id": grant.op.id, "phase": grant.op.phase.value},
-        "intent": _encode_intent(grant.intent),
-        "verdict": _encode_verdict(grant.verdict),
-        "last_try": _time(grant.last_try),
-        "removal": {
-            "deletion_policy": grant.removal.deletion_policy.value,
-            "protect": grant.removal.protect,
-            "client_id": grant.removal.client_id,
-            "provider": grant.removal.provider,
-            "revocation_endpoint": grant.removal.revocation_endpoint,
-        },
-        "forgotten": grant.forgotten,
-        "owner": grant.owner,
-    }
-
-
-def _encode_tokens(tokens: TokenSet | None) -> dict[str, Any] | None:
-    if tokens is None:
-        return None
-    return {
-        "access_token": tokens.access_token,
-        "token_type": tokens.token_type,
-        "expires_at": format_instant(tokens.expires_at),
-        "lifetime": int(tokens.lifetime.total_seconds()),
-        "scope": None if tokens.scope is None else list(tokens.scope),
-    }
-
-
-def _encode_intent(intent: Intent | None) -> dict[str, Any] | None:
-    if intent is None:
-        return None
-    holder = intent.holder
-    return {
-        "op_id": intent.op_id,
-        "phase": intent.phase.value,
-        "refresh_fingerprint": intent.refresh_fingerprint,
-        "holder": {
-            "host": holder.host,
-            "boot": holder.boot,
-            "pid_namespace": holder.pid_namespace,
-            "pid": holder.pid,
-            "started": holder.started,
-        },
-        "deadline": int(intent.deadline.total_seconds()),
-        "tool": intent.tool,
-        "commit": intent.commit,
-        "attempts": intent.attempts,
-        "since": _time(intent.since),
-    }
-
-
-def _encode_verdict(verdict: Verdict | None) -> dict[str, Any] | None:
-    if verdict is None:
-        return None
-    return {
-        "class": verdict.judge.value,
-        "reason": verdict.reason.value,
-        "first_at": format_instant(verdict.first_at),
-        "last_at": format_instant(verdict.last_at),
-        "confirmed": verdict.confirmed,
-        "code": verdict.code,
-        "refresh_fingerprint": verdict.refresh_fingerprint,
-    }
-
-
-def _instant(value: Any) -> datetime | None:
-    return None if value is None else parse_instant(value)
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError("not a list of texts")
-    return tuple(value)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
-
-
-def _decode(document: Document) -> GrantRecord:
-    op = document.get("op")
-    removal = document.get("removal") or {}
-    return GrantRecord(
-        grant=GrantType(document["grant"]),
-        refresh_token=document.secret("refresh_token"),
-        origin=_text(document["origin"]),
-        client_id=_text(document["client_id"]),
-        scopes=_texts(document.get("scopes", [])),
-        requested_scopes=_texts(document.get("requested_scopes", [])),
-        subject=document.get("subject"),
-        consent_digest=_text(document.get("consent_digest", "")),
-        consented_at=_instant(document.get("consented_at")),
-        refresh_expires_at=_instant(document.get("refresh_expires_at")),
-        token_set=_decode_tokens(document.get("token_set")),
-        op=None if op is None else Op(_text(op["id"]), Phase(op["phase"])),
-        intent=_decode_intent(document.get("intent")),
-        verdict=_decode_verdict(document.get("verdict")),
-        last_try=_instant(document.get("last_try")),
-        removal=Removal(
-            deletion_policy=DeletionPolicy(removal.get("deletion_policy", "Orphan")),
-            protect=removal.get("protect", False) is True,
-            client_id=_text(removal.get("client_id", "")),
-            provider=_text(removal.get("provider", "")),
-            revocation_endpoint=_text(removal.get("revocation_endpoint", "")),
-        ),
-        forgotten=document.get("forgotten", False) is True,
-        owner=_text(document.get("owner", "")),
-    )
-
-
-def _decode_tokens(value: Any) -> TokenSet | None:
-    if value is None:
-        return None
-    document = Document(value)
-    scope = value.get("scope")
-    return TokenSet(
-        access_token=document.secret("access_token"),
-        token_type=_text(value.get("token_type", "Bearer")),
-        expires_at=parse_instant(value["expires_at"]),
-        refresh_token=None,
-        scope=None if scope is None else _texts(scope),
-        lifetime=timedelta(seconds=int(value["lifetime"])),
-    )
-
-
-def _decode_intent(value: Any) -> Intent | None:
-    if value is None:
-        return None
-    holder = value["holder"]
-    return Intent(
-        op_id=_text(value["op_id"]),
-        phase=Phase(value["phase"]),
-        refresh_fingerprint=_text(value["refresh_fingerprint"]),
-        holder=Holder(
-            host=_text(holder["host"]),
-            boot=_text(holder["boot"]),
-            pid_namespace=_text(holder["pid_namespace"]),
-            pid=int(holder["pid"]),
-            started=_text(holder["started"]),
-        ),
-        deadline=timedelta(seconds=int(value["deadline"])),
-        tool=_text(value["tool"]),
-        commit=_text(value.get("commit", "")),
-        attempts=int(value.get("attempts", 1)),
-        since=_instant(value.get("since")),
-    )
-
-
-def _decode_verdict(value: Any) -> Verdict | None:
-    if value is None:
-        return None
-    return Verdict(
-        judge=ErrorClass(value["class"]),
-        reason=Reason(value["reason"]),
-        first_at=parse_instant(value["first_at"]),
-        last_at=parse_instant(value["last_at"]),
-        confirmed=value["confirmed"] is True,
-        code=_text(value.get("code", "")),
-        refresh_fingerprint=_text(value.get("refresh_fingerprint", "")),
-    )
+        return decode_grant(document)

@@ -1,0 +1,139 @@
+"""The projection of an account in custom_metadata of `tokens/<ns>/<account>`: what `plan` and `status` show of it.
+
+Rules (DESIGN §5):
+- nothing that moves at every refresh is here: the last refresh *is* the newest version's created_time;
+- a projection has no CAS: nothing is decided from it that the grant's data could contradict;
+- unknown keys are ignored, so that an older tool reads a newer projection; malformed values read as absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from reconciler.model.duration import format_instant, parse_instant
+from reconciler.model.metadata_text import (
+    MANAGED_BY,
+    instant_text,
+    join_metadata,
+    read_instant,
+    read_seconds,
+    read_whole,
+    seconds_text,
+    split_metadata,
+)
+from reconciler.model.state import AccountState, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """Custom metadata of `tokens/<ns>/<account>`."""
+
+    managed_by: str
+    provider: str
+    """Full address text of the provider."""
+    state: AccountState
+    """As of the last write: one of the states that the clock does not decide (`ready` stands for all that it does)."""
+    reason: Reason
+    since: datetime
+    manifest_digest: str
+    consent_digest: str = ""
+    """What the stored grant was consented to; '' where there is none."""
+    grant_version: int = 0
+    """KV version of the grant that this was written for."""
+    lifetime: timedelta | None = None
+    """`expires_at` less `created_time` of the newest token version."""
+    rotation: str = ""
+    granted_scopes: tuple[str, ...] = ()
+    requested_scopes: tuple[str, ...] = ()
+    subject: str = ""
+    """Keyed fingerprint of the subject, not the subject."""
+    consented_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
+    """When the refresh token dies whatever is done; None: unknown or never."""
+    refresh_idle: timedelta | None = None
+    """It dies after this long without use."""
+    not_before: datetime | None = None
+    """Do not try again before (Retry-After, confirmation of a suspicion, daily retry)."""
+    client_id: str = ""
+    owner: str = ""
+    source: str = ""
+    """file:line of the manifest when it was last applied."""
+    protect: bool = False
+    code: str = ""
+    """The provider's code behind the reason, cleaned."""
+    commit: str = ""
+    tool: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    unsettled: bool = False
+    """A consent was being stored when this was written: the grant may be newer than what is published."""
+
+    def to_metadata(self) -> dict[str, str]:
+        texts = {
+            MANAGED_BY: self.managed_by,
+            "provider": self.provider,
+            "state": self.state.value,
+            "reason": self.reason.value,
+            "since": format_instant(self.since),
+            "manifest-digest": self.manifest_digest,
+            "consent-digest": self.consent_digest,
+            "grant-version": str(self.grant_version),
+            "lifetime": seconds_text(self.lifetime),
+            "rotation": self.rotation,
+            "granted-scopes": " ".join(self.granted_scopes),
+            "requested-scopes": " ".join(self.requested_scopes),
+            "subject": self.subject,
+            "consented-at": instant_text(self.consented_at),
+            "refresh-expires-at": instant_text(self.refresh_expires_at),
+            "refresh-idle": seconds_text(self.refresh_idle),
+            "not-before": instant_text(self.not_before),
+            "client-id": self.client_id,
+            "owner": self.owner,
+            "source": self.source,
+            "protect": "true" if self.protect else "",
+            "code": self.code,
+            "commit": self.commit,
+            "tool": self.tool,
+            "labels": " ".join(f"{k}={v}" for k, v in sorted(self.labels.items())),
+            "unsettled": "true" if self.unsettled else "",
+        }
+        return split_metadata(texts)
+
+    @staticmethod
+    def from_metadata(custom: Mapping[str, str]) -> AccountStatus | None:
+        """None where the key bears no readable status (foreign, or malformed beyond use)."""
+        texts = join_metadata(custom)
+        try:
+            state, reason = AccountState(texts["state"]), Reason(texts["reason"])
+            since, managed_by = parse_instant(texts["since"]), texts[MANAGED_BY]
+        except (KeyError, ValueError):
+            return None
+        return AccountStatus(
+            managed_by=managed_by,
+            provider=texts.get("provider", ""),
+            state=state,
+            reason=reason,
+            since=since,
+            manifest_digest=texts.get("manifest-digest", ""),
+            consent_digest=texts.get("consent-digest", ""),
+            grant_version=read_whole(texts.get("grant-version", "")) or 0,
+            lifetime=read_seconds(texts.get("lifetime", "")),
+            rotation=texts.get("rotation", ""),
+            granted_scopes=tuple(texts.get("granted-scopes", "").split()),
+            requested_scopes=tuple(texts.get("requested-scopes", "").split()),
+            subject=texts.get("subject", ""),
+            consented_at=read_instant(texts.get("consented-at", "")),
+            refresh_expires_at=read_instant(texts.get("refresh-expires-at", "")),
+            refresh_idle=read_seconds(texts.get("refresh-idle", "")),
+            not_before=read_instant(texts.get("not-before", "")),
+            client_id=texts.get("client-id", ""),
+            owner=texts.get("owner", ""),
+            source=texts.get("source", ""),
+            protect=texts.get("protect") == "true",
+            code=texts.get("code", ""),
+            commit=texts.get("commit", ""),
+            tool=texts.get("tool", ""),
+            labels=dict(pair.split("=", 1) for pair in texts.get("labels", "").split() if "=" in pair),
+            unsettled=texts.get("unsettled") == "true",
+        )

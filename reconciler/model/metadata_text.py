@@ -1,0 +1,72 @@
+"""Texts in KV v2 custom_metadata: how a projection fits into 64 keys of 1 to 512 printable characters.
+
+Rules:
+- an empty text is left out; a longer one is split over `key`, `key.1`, `key.2` …;
+- unprintable characters are replaced, since the store refuses them;
+- reading never raises: what is malformed reads as absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from reconciler.errors import clean
+from reconciler.model.duration import format_instant, parse_instant
+from reconciler.model.limits import METADATA_VALUE_CHARS
+
+MANAGED_BY = "managed-by"
+
+
+def ownership_mark(owner: str) -> str:
+    """The value of `managed-by` for a reconciler called `owner`."""
+    return f"reconciler/{owner}"
+
+
+def split_metadata(texts: Mapping[str, str]) -> dict[str, str]:
+    """Texts as custom_metadata: empty ones left out, unprintable characters replaced, long ones split at 512."""
+    result: dict[str, str] = {}
+    for key, text in texts.items():
+        shown = clean(text, cap=16 * METADATA_VALUE_CHARS)
+        for index in range(0, len(shown), METADATA_VALUE_CHARS):
+            name = key if index == 0 else f"{key}.{index // METADATA_VALUE_CHARS}"
+            result[name] = shown[index : index + METADATA_VALUE_CHARS]
+    return result
+
+
+def join_metadata(custom: Mapping[str, str]) -> dict[str, str]:
+    """The inverse of `split_metadata`; parts without their first part are ignored."""
+    result: dict[str, str] = {}
+    for key, text in custom.items():
+        if "." in key:
+            continue
+        parts, index = [text], 1
+        while (part := custom.get(f"{key}.{index}")) is not None:
+            parts.append(part)
+            index += 1
+        result[key] = "".join(parts)
+    return result
+
+
+def seconds_text(duration: timedelta | None) -> str:
+    return "" if duration is None else str(int(duration.total_seconds()))
+
+
+def instant_text(instant: datetime | None) -> str:
+    return "" if instant is None else format_instant(instant)
+
+
+def read_instant(text: str) -> datetime | None:
+    try:
+        return parse_instant(text)
+    except ValueError:
+        return None
+
+
+def read_whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
+
+
+def read_seconds(text: str) -> timedelta | None:
+    seconds = read_whole(text)
+    return None if seconds is None else timedelta(seconds=seconds)
