@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 _FIRST_LINE = re.compile(rb"([A-Z]{3,7}) (\S+) HTTP/1\.[01]\r\n")
 _RST = struct.pack("ii", 1, 0)
+_QUIET = 0.1  # s without a byte: the answer is whole
 
 
 class Act(Enum):
@@ -62,16 +63,20 @@ class _Line:
     upstream: socket.socket
     fault: Fault | None = None
     sent: int = 0
+    again: bytes = b""
+    resets: bool = False
 
     def end(self, *, reset: bool = False) -> None:
-        if reset:
-            with contextlib.suppress(OSError):
+        """Ends both sides; `reset` sends the client RST instead of FIN (a thread that reads is woken first)."""
+        self.resets = self.resets or reset  # whichever thread comes second must not send FIN before the RST
+        with contextlib.suppress(OSError):
+            if self.resets:
                 self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
-        for end in (self.client, self.upstream):
-            with contextlib.suppress(OSError):
-                if not (reset and end is self.client):
-                    end.shutdown(socket.SHUT_RDWR)
-            end.close()
+            self.client.shutdown(socket.SHUT_RD if self.resets else socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self.upstream.shutdown(socket.SHUT_RDWR)
+        self.client.close()
+        self.upstream.close()
 
 
 @dataclass(kw_only=True)
@@ -211,12 +216,23 @@ class FaultProxy:
 
     def _answers(self, line: _Line) -> None:
         try:
-            while data := line.upstream.recv(65536):
+            while data := self._answered(line):
                 self._forward(line, data=data)
         except (OSError, _Over):
             line.end(reset=line.fault is not None and line.fault.reset)
             return
         line.end()
+
+    @staticmethod
+    def _answered(line: _Line) -> bytes:
+        """The next bytes from the server; where an answer is to come twice, its copy goes out once it is whole."""
+        while True:
+            line.upstream.settimeout(_QUIET if line.again else None)
+            try:
+                return line.upstream.recv(65536)
+            except TimeoutError:
+                copy, line.again = line.again, b""
+                line.client.sendall(copy)
 
     def _forward(self, line: _Line, *, data: bytes) -> None:
         fault = line.fault
@@ -239,4 +255,4 @@ class FaultProxy:
         else:
             line.client.sendall(data)
         if fault.act is Act.ANSWER_TWICE:
-            line.client.sendall(data)
+            line.again += data

@@ -8,10 +8,14 @@ from tests.servers.signing import TokenIssuer
 from tests.servers.vault_server import VaultRefused, VaultServer
 
 
-def test_a_write_on_a_version_that_moved_on_is_refused_in_the_words_that_the_adapter_looks_for(vault: VaultPlace):
+def test_a_write_on_a_version_that_moved_on_is_refused_in_the_words_that_the_adapter_looks_for(
+    vault: VaultPlace,
+):
     assert vault.put("a", {"n": 1}, cas=0) == 1
 
-    with pytest.raises(VaultRefused, match="check-and-set parameter did not match the current version") as refused:
+    with pytest.raises(
+        VaultRefused, match="check-and-set parameter did not match the current version"
+    ) as refused:
         vault.put("a", {"n": 2}, cas=0)
 
     assert refused.value.status == 400
