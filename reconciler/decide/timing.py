@@ -1,0 +1,145 @@
+"""When a token is due for a refresh: thresholds from its life, and nothing else (DESIGN §6, "When").
+
+Rules, `life` being the access token's:
+- aging = min(life/2, max(10 min, life/5; where an intent is due also twice the commit deadline));
+- hard  = min(5 min, life/4): past it even `token` refreshes by itself;
+- due when what remains ≤ min(life/2, max(aging, the account's window, `--due-within`)): a five-minute token is due
+  after half its life, and no setting makes a token due from birth;
+- never younger than the base's minimum age, which some providers enforce;
+- a grant that dies of idleness is used at a quarter of its limit at the latest, a little earlier for each account
+  in its own way, so that accounts that were consented together do not come together.
+Pure: `now` and all else are arguments. An instant is UTC; nothing here raises for any input.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reconciler.model.behaviour import AccessTokenRules, LifetimeKind, RefreshTokenRules, Rotation
+from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
+from reconciler.model.names import Address
+
+_AGING_FLOOR = timedelta(minutes=10)
+_HARD_CAP = timedelta(minutes=5)
+_KEEP_ALIVE_JITTER = 0.1
+"""The keep-alive comes up to this share of its span earlier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """All thresholds of one access token, as instants. `due` is judged at the `now` it was assessed for."""
+
+    due: bool
+    hard: bool
+    expired: bool
+    due_at: datetime
+    aging_at: datetime
+    hard_at: datetime
+    expires_at: datetime
+    keep_alive_at: datetime | None = None
+    """When the refresh token must be used so that it does not die of idleness; None: it does not."""
+
+    @property
+    def urgency(self) -> datetime:
+        """Sort key, most urgent first: what dies first comes first."""
+        return self.expires_at if self.keep_alive_at is None else min(self.expires_at, self.keep_alive_at)
+
+
+def aging(lifetime: timedelta, *, needs_intent: bool, commit_deadline: timedelta) -> timedelta:
+    """What remains of a token that is called aging."""
+    floor = max(_AGING_FLOOR, lifetime / 5)
+    if needs_intent:
+        floor = max(floor, 2 * commit_deadline)
+    return min(lifetime / 2, floor)
+
+
+def hard(lifetime: timedelta) -> timedelta:
+    """What remains of a token that is not handed out any more without a refresh."""
+    return min(_HARD_CAP, lifetime / 4)
+
+
+def assess(
+    lifetime: timedelta,
+    issued_at: datetime,
+    now: datetime,
+    *,
+    rotation: Rotation = Rotation.UNKNOWN,
+    window: timedelta | None = None,
+    due_within: timedelta | None = None,
+    min_age: timedelta | None = None,
+    refresh_idle: timedelta | None = None,
+    jitter: float = 0.0,
+    commit_deadline: timedelta = REFRESH_LIMITS.commit_deadline,
+) -> Timing:
+    """Judge a token of `lifetime` received at `issued_at` (the version's created_time). `jitter` is in [0, 1)."""
+    life = max(lifetime, timedelta(0))
+    expires_at = issued_at + life
+    aging_span = aging(life, needs_intent=rotation.needs_intent, commit_deadline=commit_deadline)
+    wanted = max(aging_span, window or timedelta(0), due_within or timedelta(0))
+    youngest = issued_at + (min_age or timedelta(0))
+    due_at = max(expires_at - min(life / 2, wanted), youngest)
+    keep_alive_at = _keep_alive(refresh_idle, issued_at, youngest=youngest, jitter=jitter)
+    if keep_alive_at is not None:
+        due_at = min(due_at, keep_alive_at)
+    hard_at = expires_at - hard(life)
+    return Timing(
+        due=now >= due_at,
+        hard=now >= hard_at,
+        expired=now >= expires_at,
+        due_at=due_at,
+        aging_at=expires_at - aging_span,
+        hard_at=hard_at,
+        expires_at=expires_at,
+        keep_alive_at=keep_alive_at,
+    )
+
+
+def _keep_alive(
+    idle: timedelta | None, last_used: datetime, *, youngest: datetime, jitter: float
+) -> datetime | None:
+    if idle is None:
+        return None
+    span = idle / 4
+    return max(last_used + span * (1 - _KEEP_ALIVE_JITTER * jitter), youngest)
+
+
+def assess_account(
+    address: Address,
+    *,
+    lifetime: timedelta,
+    issued_at: datetime,
+    now: datetime,
+    access: AccessTokenRules,
+    refresh: RefreshTokenRules,
+    window: timedelta | None = None,
+    due_within: timedelta | None = None,
+    limits: RefreshLimits = REFRESH_LIMITS,
+) -> Timing:
+    """`assess` with everything that a base says of its tokens, and the account's own jitter."""
+    return assess(
+        lifetime,
+        issued_at,
+        now,
+        rotation=refresh.rotation,
+        window=window,
+        due_within=due_within,
+        min_age=access.min_age,
+        refresh_idle=idle_limit(refresh),
+        jitter=jitter_of(address),
+        commit_deadline=limits.commit_deadline,
+    )
+
+
+def idle_limit(refresh: RefreshTokenRules) -> timedelta | None:
+    """After how long without use this base's refresh tokens die; None where they do not."""
+    if refresh.lifetime.kind in (LifetimeKind.IDLE, LifetimeKind.IDLE_AND_ABSOLUTE):
+        return refresh.lifetime.idle
+    return None
+
+
+def jitter_of(address: Address) -> float:
+    """A fraction in [0, 1) that is always the same for one account and spread evenly over many."""
+    digest = hashlib.sha256(str(address).encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
