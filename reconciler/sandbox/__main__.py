@@ -1,0 +1,92 @@
+"""`python -m reconciler.sandbox`: a sandbox as a process of its own.
+
+Prints one JSON line with its addresses when it is ready, and serves until SIGTERM or SIGINT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from reconciler.sandbox.config import (
+    RefreshTokenRule,
+    RegistrationTokenRotation,
+    Rotation,
+    SandboxConfig,
+    TokenPolicy,
+)
+from reconciler.sandbox.serving import serve
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m reconciler.sandbox", description=__doc__)
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="a loopback address")
+    add("--port", type=int, default=0, help="0 takes a free one")
+    add("--issuer", help="where clients reach it by another address")
+    add("--rotation", choices=[one.value for one in Rotation], default=Rotation.SINGLE_USE.value)
+    add("--grace", type=int, help="seconds; with single-use-with-grace (30 if not given)")
+    add("--access-token-seconds", type=int, default=3600)
+    add("--refresh-idle-seconds", type=int)
+    add("--refresh-absolute-seconds", type=int)
+    add("--omit-refresh-token", action="store_true", help="refreshes answer without it; with reusable")
+    add(
+        "--refresh-token-rule",
+        choices=[one.value for one in RefreshTokenRule],
+        default=RefreshTokenRule.ALWAYS.value,
+    )
+    add("--one-grant-per-person", action="store_true")
+    add("--any-scope", action="store_true", help="accept scopes that it does not know")
+    add("--pkce-optional", action="store_true")
+    add("--initial-access-token", help="what registering a client needs; registration is open without it")
+    add(
+        "--registration-token-rotation",
+        choices=[one.value for one in RegistrationTokenRotation],
+        default=RegistrationTokenRotation.NEVER.value,
+    )
+    add("--client-id", help="a confidential client to begin with")
+    add("--client-secret", help="its secret; random if not given")
+    add("--control-token", help="what control calls present; random if not given")
+    add("--no-control", action="store_true", help="no control calls over HTTP")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve as the arguments say; the exit code."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    rotation = Rotation(given.rotation)
+    graceful = rotation is Rotation.SINGLE_USE_WITH_GRACE
+    try:
+        policy = TokenPolicy(
+            rotation=rotation,
+            grace_seconds=(30 if given.grace is None else given.grace) if graceful else given.grace or 0,
+            access_token_seconds=given.access_token_seconds,
+            refresh_idle_seconds=given.refresh_idle_seconds,
+            refresh_absolute_seconds=given.refresh_absolute_seconds,
+            omit_refresh_token_on_refresh=given.omit_refresh_token,
+            refresh_token_rule=RefreshTokenRule(given.refresh_token_rule),
+            one_grant_per_person=given.one_grant_per_person,
+        )
+        config = SandboxConfig(
+            host=given.host,
+            port=given.port,
+            issuer=given.issuer,
+            policy=policy,
+            any_scope=given.any_scope,
+            pkce_required=not given.pkce_optional,
+            initial_access_token=given.initial_access_token,
+            registration_token_rotation=RegistrationTokenRotation(given.registration_token_rotation),
+            control=not given.no_control,
+            control_token=given.control_token,
+        )
+    except ValueError as wrong:
+        parser.error(str(wrong))
+    client = {"client_id": given.client_id, "client_secret": given.client_secret} if given.client_id else None
+    serve(config, client=client)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

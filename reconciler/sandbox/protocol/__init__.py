@@ -1,0 +1,1 @@
+"""The OAuth endpoints, on Authlib's server side. Only this package knows Authlib."""

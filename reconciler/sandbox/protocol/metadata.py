@@ -1,0 +1,51 @@
+"""What the sandbox says about itself: RFC 8414 and OpenID Connect Discovery, one document for both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.sandbox.config import SandboxConfig
+from reconciler.sandbox.records import CLIENT_CREDENTIALS, CODE, DEVICE, REFRESH
+
+AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
+
+
+def server_metadata(config: SandboxConfig, *, issuer: str) -> dict[str, Any]:
+    """The metadata document (RFC 8414 §2; OpenID Connect Discovery §3; RFC 9207 §3; RFC 8628 §4)."""
+    document: dict[str, Any] = {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "revocation_endpoint": f"{issuer}/revoke",
+        "introspection_endpoint": f"{issuer}/introspect",
+        "device_authorization_endpoint": f"{issuer}/device_authorization",
+        "userinfo_endpoint": f"{issuer}/userinfo",
+        "jwks_uri": f"{issuer}/jwks",
+        "scopes_supported": list(config.scopes),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": [CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE],
+        "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
+        "introspection_endpoint_auth_methods_supported": AUTH_METHODS,
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": config.iss_parameter,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "claims_supported": ["sub", "name", "email", "email_verified"],
+    }
+    if config.registration:
+        document["registration_endpoint"] = f"{issuer}/register"
+    return document
+
+
+def registration_metadata(config: SandboxConfig) -> dict[str, Any]:
+    """The part that Authlib checks a client's metadata against."""
+    document: dict[str, Any] = {
+        "response_types_supported": ["code"],
+        "grant_types_supported": [CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE],
+        "token_endpoint_auth_methods_supported": AUTH_METHODS,
+    }
+    if not config.any_scope:
+        document["scopes_supported"] = list(config.scopes)
+    return document
