@@ -1,0 +1,110 @@
+"""Reads the body of an OAuth answer into one flat-handed document: any bytes give a Document or None, nothing else.
+
+Rules:
+- the body decides, not the content type: providers send JSON as text/html; only a form-encoded answer must say so;
+- leniency serves the refresh token that may be inside: bad UTF-8 is replaced, numbers too long to read are null,
+  NaN and infinities are null, of repeated keys the last one counts (RFC 8259 §4 leaves it open);
+- a path is dotted (`authed_user.access_token`); whatever does not lead there reads as absent.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from reconciler.model.secret import Document
+
+_FORM = "application/x-www-form-urlencoded"
+_MAX_FIELDS = 200
+_LONGEST_NUMBER = 24
+_NUMBER = re.compile(r"\s*(\d{1,15})(?:\.\d{1,15})?\s*", re.ASCII)
+_VSCHAR = re.compile(r"[\x20-\x7e]+")
+
+
+def read_answer(body: bytes, content_type: str) -> Document | None:
+    """The JSON object (or, where the type says so, the form) that `body` holds; None where it holds none."""
+    if content_type.partition(";")[0].strip().lower() == _FORM:
+        return _read_form(body)
+    return read_json_object(body)
+
+
+def read_json_object(body: bytes) -> Document | None:
+    """The JSON object that `body` holds, or None."""
+    try:
+        value = json.loads(
+            body.decode("utf-8-sig", "replace"),
+            parse_int=_whole,
+            parse_float=_finite,
+            parse_constant=_no_number,
+        )
+    except (ValueError, RecursionError):
+        return None
+    return Document(value) if isinstance(value, dict) else None
+
+
+def value_at(document: Mapping[str, Any], path: str) -> Any:
+    """What stands at the dotted path, or None. A key that itself holds dots is found as it is."""
+    if path in document:
+        return document[path]
+    value: Any = document
+    for part in path.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return value
+
+
+def text_at(document: Mapping[str, Any], path: str) -> str:
+    """The text at the path; '' where there is none, or something else stands there."""
+    value = value_at(document, path)
+    return value if isinstance(value, str) else ""
+
+
+def seconds_at(document: Mapping[str, Any], path: str) -> int | None:
+    """Whole seconds from a number or a numeric text, rounded down; None where there is neither."""
+    value = value_at(document, path)
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        return math.floor(value)
+    match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
+    return int(match[1]) if match else None
+
+
+def is_sendable_token(text: str) -> bool:
+    """True for printable ASCII (RFC 6749 appendix A.12): fit for a header, no line breaks."""
+    return _VSCHAR.fullmatch(text) is not None
+
+
+def is_storable(text: str) -> bool:
+    """True for non-empty text that survived decoding whole and can be written as UTF-8."""
+    return (
+        text != ""
+        and "\N{REPLACEMENT CHARACTER}" not in text
+        and not any("\ud800" <= c <= "\udfff" for c in text)
+    )
+
+
+def _read_form(body: bytes) -> Document | None:
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        return None
+    return Document(dict(pairs)) if pairs else None
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if len(text) <= _LONGEST_NUMBER else None
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _no_number(_text: str) -> None:
+    return None
