@@ -1,0 +1,87 @@
+"""What gets installed is what was looked at: every requirement is pinned and hashed, and none says where to fetch it."""
+
+import json
+import re
+import tomllib
+
+import pytest
+
+from tests.house.tree import ROOT
+
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(?: *;[^\\]*)? *\\?$")
+
+
+def normal(name: str) -> str:
+    """PEP 503."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins(name: str) -> dict[str, tuple[str, int]]:
+    """Package → (version, how many hashes); a line that is neither pin, hash nor comment is an error."""
+    found: dict[str, tuple[str, int]] = {}
+    current = ""
+    for line in (ROOT / "requirements" / f"{name}.txt").read_text().splitlines():
+        bare = line.strip()
+        if not bare or bare.startswith("#"):
+            continue
+        if bare.startswith("--hash=sha256:"):
+            version, hashes = found[current]
+            found[current] = (version, hashes + 1)
+            continue
+        match = _PIN.match(bare)
+        assert match is not None, f"{name}.txt: {bare}"
+        current = normal(match[1])
+        found[current] = (match[2], 0)
+    return found
+
+
+def declared(extra: str | None = None) -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    return {normal(re.split(r"[<>=!~;\[ ]", requirement)[0]) for requirement in wanted}
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+def test_every_requirement_is_pinned_and_hashed(lock):
+    assert [name for name, (_, hashes) in pins(lock.stem).items() if hashes == 0] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+def test_a_lock_file_names_no_address(lock):
+    assert not re.search(r"https?:|--index|--find-links|--trusted|@ ", lock.read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "extras"), [("run", ()), ("sandbox", ("sandbox",)), ("dev", ("sandbox", "test", "dev"))]
+)
+def test_a_lock_file_holds_everything_that_is_declared(name, extras):
+    wanted = declared().union(*(declared(extra) for extra in extras))
+    assert wanted - set(pins(name)) == set()
+
+
+def test_the_lock_files_agree_with_each_other():
+    dev = {name: version for name, (version, _) in pins("dev").items()}
+    for name in ("run", "sandbox", "build"):
+        assert {
+            package: version for package, (version, _) in pins(name).items() if dev[package] != version
+        } == {}
+
+
+def test_the_build_backend_is_locked():
+    assert "flit-core" in pins("build")
+
+
+def test_the_npm_lock_file_has_hashes_and_names_no_address():
+    lock = json.loads((ROOT / "tests/servers/oidc-provider/package-lock.json").read_text())
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert [name for name, entry in packages.items() if not entry.get("integrity")] == []
+    assert [name for name, entry in packages.items() if "resolved" in entry] == []
+
+
+def test_the_version_is_the_same_wherever_it_is_said():
+    from reconciler import __version__
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == __version__
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
