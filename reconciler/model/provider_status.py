@@ -52,7 +52,7 @@ class ProviderStatus:
     """… that last worked at the token endpoint."""
     issuer: str = ""
     endpoints: Mapping[str, str] = field(default_factory=dict)
-    """Discovered endpoints by snake_case name."""
+    """All endpoints in use, declared or discovered, by snake_case name."""
     discovered_at: datetime | None = None
     issuer_in_response: bool = False
     redirect_uri: str = ""
@@ -62,6 +62,10 @@ class ProviderStatus:
     """Open registration intent: operation id; '' when none is open."""
     intent_since: datetime | None = None
     client_secret_expires_at: datetime | None = None
+    client_digest: str = ""
+    """Digest of the client metadata that a dynamic registration last sent (RFC 7591 §2)."""
+    removed_at: datetime | None = None
+    """Since when it is no longer declared and its record set aside; its client still exists at the provider."""
     circuit: Circuit | None = None
     protect: bool = False
     deletion_policy: str = "Orphan"
@@ -89,6 +93,8 @@ class ProviderStatus:
             "intent-op": self.intent_op,
             "intent-since": instant_text(self.intent_since),
             "client-secret-expires-at": instant_text(self.client_secret_expires_at),
+            "client-digest": self.client_digest,
+            "removed-at": instant_text(self.removed_at),
             "circuit-class": circuit.judge.value if circuit else "",
             "circuit-reason": circuit.reason.value if circuit else "",
             "circuit-since": instant_text(circuit.since) if circuit else "",
@@ -129,6 +135,8 @@ class ProviderStatus:
             intent_op=texts.get("intent-op", ""),
             intent_since=read_instant(texts.get("intent-since", "")),
             client_secret_expires_at=read_instant(texts.get("client-secret-expires-at", "")),
+            client_digest=texts.get("client-digest", ""),
+            removed_at=read_instant(texts.get("removed-at", "")),
             circuit=_circuit(texts),
             protect=texts.get("protect") == "true",
             deletion_policy=texts.get("deletion-policy", "Orphan"),
