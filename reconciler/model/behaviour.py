@@ -1,8 +1,9 @@
 """How an authorization server behaves towards everybody: the `spec` of a BaseProvider, and what a Provider may override.
 
-The same frozen model is used twice: as written (endpoints may hold `{parameter}` parts) and as resolved by
+The same frozen models are used twice: as written (URLs may hold `{parameter}` parts) and as resolved by
 `decide/desired`, where every URL is whole and has passed `model.endpoint.parse_url`. Field names in YAML are camelCase.
 Unknown keys are refused. Durations are texts like `6h` (`model.duration`). Nothing here is secret.
+What must hold between fields is checked after base and overrides are merged (`decide/server_rules`), not here.
 
 Sources: RFC 6749 (grants, errors), 7009 (revocation), 7591/7592 (registration), 7636 (PKCE), 7662 (introspection),
 8252 (native apps), 8414 (metadata), 8628 (device), 9126 (PAR), 9207 (iss), 9700 (rotation, reuse).
@@ -10,183 +11,145 @@ Sources: RFC 6749 (grants, errors), 7009 (revocation), 7591/7592 (registration),
 
 from __future__ import annotations
 
-from datetime import timedelta
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
-from reconciler.model.duration import format_duration, parse_duration
+from reconciler.model.choices import (
+    BasicEncoding,
+    ClientAuth,
+    IdentitySource,
+    LifetimeKind,
+    Loopback,
+    Pkce,
+    Rotation,
+)
+from reconciler.model.extra_parameters import ExtraParameters
+from reconciler.model.pattern import Pattern
+from reconciler.model.spec import Duration, Flag, Line, Number, Plain, Spec, Text, Whole, Window
 from reconciler.model.state import ErrorClass, GrantType, Reason
 
-
-class Spec(BaseModel):
-    """Base of every model that people write: frozen, camelCase, no unknown keys, no input in errors."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-    )
-
-
-def _duration(value: Any) -> Any:
-    return parse_duration(value) if isinstance(value, str) else value
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "examples": ["6h"]}
-    ),
+__all__ = [
+    "AccessRemoval",
+    "AccessTokenRules",
+    "BasicEncoding",
+    "Behaviour",
+    "ClientAuth",
+    "ConsoleRules",
+    "Duration",
+    "Endpoints",
+    "ErrorRule",
+    "ErrorRules",
+    "IdentityRules",
+    "IdentitySource",
+    "LifetimeKind",
+    "Line",
+    "Loopback",
+    "Parameter",
+    "Pkce",
+    "RateRules",
+    "RedirectRules",
+    "RefreshLifetime",
+    "RefreshTokenRules",
+    "ResponseFields",
+    "Rotation",
+    "ScopeRules",
+    "ServerRules",
+    "Spec",
+    "Text",
 ]
-Text = Annotated[str, Field(min_length=1, max_length=4096)]
-Line = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")]
-
-
-class ClientAuth(StrEnum):
-    """How the client authenticates at the token endpoint (RFC 6749 §2.3.1, RFC 7523 §2.2). Never probed."""
-
-    BASIC = "basic"
-    POST = "post"
-    NONE = "none"
-
-
-class BasicEncoding(StrEnum):
-    """`form`: id and secret are form-encoded before base64, as RFC 6749 §2.3.1 says; `raw`: as many providers do."""
-
-    FORM = "form"
-    RAW = "raw"
-
-
-class Pkce(StrEnum):
-    """Whether the authorization request carries an S256 challenge (RFC 7636). `unsupported`: it must not."""
-
-    REQUIRED = "required"
-    SUPPORTED = "supported"
-    UNSUPPORTED = "unsupported"
-
-
-class Loopback(StrEnum):
-    """Which loopback redirect the provider's console accepts (RFC 8252 §7.3, §8.3)."""
-
-    IP = "ip"
-    LOCALHOST = "localhost"
-    FIXED_PORT = "fixed-port"
-    NONE = "none"
-
-
-class Rotation(StrEnum):
-    """What becomes of a refresh token that was used. `unknown` is treated as `single-use`."""
-
-    REUSABLE = "reusable"
-    SINGLE_USE = "single-use"
-    SINGLE_USE_WITH_GRACE = "single-use-with-grace"
-    OLD_STAYS_VALID = "old-stays-valid"
-    UNKNOWN = "unknown"
-
-    @property
-    def needs_intent(self) -> bool:
-        """True where presenting the token twice can destroy the grant: a write-ahead intent is due."""
-        return self not in (Rotation.REUSABLE, Rotation.OLD_STAYS_VALID)
-
-
-class LifetimeKind(StrEnum):
-    """`idle`: counted from the last use; `absolute`: from the consent."""
-
-    NONE = "none"
-    IDLE = "idle"
-    ABSOLUTE = "absolute"
-    IDLE_AND_ABSOLUTE = "idle-and-absolute"
-
-
-class IdentitySource(StrEnum):
-    """Where the subject of a grant is read from."""
-
-    NONE = "none"
-    ID_TOKEN = "id-token"
-    USERINFO = "userinfo"
-    INTROSPECTION = "introspection"
-    TOKEN_RESPONSE = "token-response"
 
 
 class Endpoints(Spec):
     """Absolute URLs; `{name}` parts are filled from parameters. What is not given is discovered or unsupported."""
 
-    authorization: Line | None = None
-    token: Line | None = None
+    authorization: Line | None = Field(None, description="the page where a person consents")
+    token: Line | None = Field(None, description="where codes and refresh tokens are exchanged")
     refresh: Line | None = Field(None, description="only where refreshing has a URL of its own")
-    revocation: Line | None = None
-    introspection: Line | None = None
-    userinfo: Line | None = None
-    registration: Line | None = None
-    device_authorization: Line | None = None
-    pushed_authorization_request: Line | None = None
-    jwks: Line | None = None
+    revocation: Line | None = Field(None, description="RFC 7009")
+    introspection: Line | None = Field(None, description="RFC 7662")
+    userinfo: Line | None = Field(None, description="OpenID Connect Core §5.3")
+    registration: Line | None = Field(None, description="dynamic client registration, RFC 7591")
+    device_authorization: Line | None = Field(None, description="RFC 8628")
+    pushed_authorization_request: Line | None = Field(None, description="RFC 9126")
+    jwks: Line | None = Field(None, description="the server's public keys")
 
 
 class Parameter(Spec):
-    """A part of a URL that each Provider fills. Fills one label or path segment, never a domain."""
+    """A part of a URL that each Provider fills. Fills one label or path segment, never a domain, unless by a choice."""
 
     description: Line
-    pattern: Line = Field(description="regular expression that the value matches in full")
-    default: Line | None = None
-    choices: dict[str, Line] = Field(
-        default_factory=dict, description="value written by people -> text in the URL"
+    pattern: Pattern | None = Field(None, description="regular expression that the value matches in full")
+    default: Plain | None = Field(None, description="used where a Provider gives none")
+    choices: dict[Line, Line] = Field(
+        default_factory=dict,
+        description="value that people write -> text in the URL; spelled out here, so it may be a whole host",
     )
-    required: bool = True
+    required: Flag = Field(True, description="false: without a value the URLs that name it are left out")
+
+    @model_validator(mode="after")
+    def _says_what_it_takes(self) -> Parameter:
+        if self.pattern is None and not self.choices:
+            raise ValueError("a parameter needs a pattern or choices")
+        return self
 
 
 class RedirectRules(Spec):
     """What redirect URI the provider's console accepts for a command on a laptop."""
 
-    loopback: Loopback = Loopback.IP
-    port: int | None = Field(None, ge=1, le=65535, description="for `fixed-port`")
+    loopback: Loopback = Field(
+        Loopback.IP, description="RFC 8252 §7.3; none: only a public https URI, so paste"
+    )
+    port: Annotated[Whole, Field(ge=1, le=65535)] | None = Field(None, description="for `fixed-port`")
     path: Line = "/callback"
 
 
 class ScopeRules(Spec):
+    """How scopes are written, asked for and answered (RFC 6749 §3.3)."""
+
     separator: Annotated[str, Field(min_length=1, max_length=1)] = " "
-    mandatory: tuple[Line, ...] = Field((), description="added to every request where an account lacks them")
-    in_request: bool = Field(True, description="False where scopes are set at the provider's console only")
-    echoed: bool = Field(True, description="False where the answer's `scope` does not tell what was granted")
+    mandatory: tuple[Line, ...] = Field(
+        (), description="added where a person consents and the account lacks them, e.g. offline_access"
+    )
+    in_request: Flag = Field(True, description="false where scopes are set at the provider's console only")
+    echoed: Flag = Field(True, description="false where the answer's `scope` does not tell what was granted")
     not_echoed: tuple[Line, ...] = Field(
         (), description="scopes that the answer's `scope` leaves out though granted"
     )
-    aliases: dict[str, Line] = Field(
+    aliases: dict[Line, Line] = Field(
         default_factory=dict, description="written scope -> how the answer spells it"
     )
-    incremental: bool = False
-    max_count: int | None = Field(None, ge=1, description="more scopes than this are refused by the provider")
-    pattern: Line | None = Field(None, description="regular expression that every scope matches in full")
+    incremental: Flag = Field(False, description="the server adds new scopes to those granted before")
+    max_count: Annotated[Whole, Field(ge=1)] | None = Field(
+        None, description="more scopes than this are refused by the provider"
+    )
+    pattern: Pattern | None = Field(None, description="regular expression that every scope matches in full")
 
 
 class AccessTokenRules(Spec):
-    lifetime: Duration | None = Field(None, description="where the answer has no `expires_in`")
-    min_age: Duration | None = Field(
-        None, description="refreshing a younger token is refused by the provider"
-    )
+    lifetime: Window | None = Field(None, description="where the answer has no `expires_in`")
+    min_age: Window | None = Field(None, description="refreshing a younger token is refused by the provider")
 
 
 class RefreshLifetime(Spec):
+    """How long a refresh token lives: `idle` from its last use, `absolute` from the consent."""
+
     kind: LifetimeKind = LifetimeKind.NONE
-    idle: Duration | None = None
-    absolute: Duration | None = None
+    idle: Window | None = None
+    absolute: Window | None = None
 
 
 class RefreshTokenRules(Spec):
-    rotation: Rotation = Rotation.UNKNOWN
-    grace: Duration | None = Field(None, description="how long a rotated token may still be presented")
+    rotation: Rotation = Field(
+        Rotation.UNKNOWN,
+        description="what becomes of a refresh token that was used; unknown counts as single-use",
+    )
+    grace: Window | None = Field(None, description="how long a rotated token may still be presented")
     lifetime: RefreshLifetime = RefreshLifetime()
     lifetime_field: Line | None = Field(
         None, description="answer field with the refresh token's seconds to live"
     )
-    sends_scope: bool = Field(False, description="the refresh request repeats the scopes")
+    sends_scope: Flag = Field(False, description="the refresh request repeats the scopes")
     missing: Line | None = Field(
         None, description="in words: why a consent may bring no refresh token, what to do"
     )
@@ -207,17 +170,23 @@ class ResponseFields(Spec):
 class ErrorRule(Spec):
     """One row of an error table: all given conditions must hold. First match wins."""
 
-    error: Line | None = Field(None, description="the OAuth `error` code")
-    status: int | None = Field(None, ge=100, le=599)
-    code: Line | None = Field(None, description="the provider's own code, e.g. AADSTS70008")
+    error: Plain | None = Field(None, description="the OAuth `error` code")
+    status: Annotated[Whole, Field(ge=100, le=599)] | None = Field(None, description="the HTTP status")
+    code: Plain | None = Field(None, description="the provider's own code, e.g. AADSTS70008")
     match: Line | None = Field(None, description="text within error_description (case-insensitive)")
-    judge: ErrorClass = Field(alias="class")
-    reason: Reason | None = None
+    judge: ErrorClass = Field(alias="class", description="how the answer is judged")
+    reason: Reason | None = Field(None, description="what the report says; by default what the class says")
     note: Line | None = None
+
+    @model_validator(mode="after")
+    def _has_a_condition(self) -> ErrorRule:
+        if self.error is None and self.status is None and self.code is None and self.match is None:
+            raise ValueError("an error rule needs a condition: error, status, code or match")
+        return self
 
 
 class ErrorRules(Spec):
-    table: tuple[ErrorRule, ...] = ()
+    table: tuple[ErrorRule, ...] = Field((), description="first match wins")
     code_fields: tuple[Line, ...] = Field(
         (), description="dotted paths to the provider's own codes (text or list)"
     )
@@ -225,9 +194,16 @@ class ErrorRules(Spec):
 
 
 class IdentityRules(Spec):
+    """How to learn whose grant it is."""
+
     source: IdentitySource = IdentitySource.NONE
-    claim: Line = "sub"
-    email_claim: Line | None = None
+    claim: Line = Field("sub", description="field with the subject's stable id")
+    email_claim: Line | None = Field(
+        None, description="field with a name that people know: e-mail or user name"
+    )
+    scopes: tuple[Line, ...] = Field(
+        (), description="added where an account says whose `identity` it must be"
+    )
 
 
 class AccessRemoval(Spec):
@@ -245,33 +221,43 @@ class ConsoleRules(Spec):
 
 
 class RateRules(Spec):
-    concurrency: int = Field(8, ge=1, le=64)
-    per_second: float | None = Field(None, gt=0)
+    concurrency: Annotated[Whole, Field(ge=1, le=64)] = Field(8, description="requests at the same time")
+    per_second: Annotated[Number, Field(gt=0)] | None = None
 
 
-class Behaviour(Spec):
-    """Everything that is true of an authorization server for everybody."""
+class ServerRules(Spec):
+    """All but the parameters: what a Provider may override under `server`."""
 
-    description: Line | None = None
+    description: Text | None = None
     docs: tuple[Line, ...] = Field((), description="sources of what is said here")
     issuer: Line | None = Field(
         None, description="exact issuer identifier (RFC 8414 §2); discovered where endpoints are not given"
     )
-    discovery: bool = Field(
-        False, description="fetch the issuer's metadata and fill endpoints that are not given"
+    discovery: Flag = Field(
+        False,
+        description="fetch the issuer's metadata for endpoints not given; true by itself where `token` is not given",
     )
-    issuer_in_response: bool | None = Field(
-        None, description="callbacks carry `iss` (RFC 9207); None: as discovered"
+    issuer_in_response: Flag | None = Field(
+        None, description="callbacks carry `iss` (RFC 9207); left out: as discovered"
     )
-    parameters: dict[str, Parameter] = Field(default_factory=dict)
     endpoints: Endpoints = Endpoints()
-    authorization_parameters: dict[str, Line] = Field(default_factory=dict)
-    token_parameters: dict[str, Line] = Field(default_factory=dict)
-    refresh_parameters: dict[str, Line] = Field(default_factory=dict)
-    grants: tuple[GrantType, ...] = (GrantType.AUTHORIZATION_CODE, GrantType.CLIENT_CREDENTIALS)
-    client_auth: ClientAuth = ClientAuth.BASIC
+    authorization_parameters: ExtraParameters = Field(
+        default_factory=dict, description="added to the consent page's URL, e.g. access_type: offline"
+    )
+    token_parameters: ExtraParameters = Field(
+        default_factory=dict, description="added to the request that exchanges a code"
+    )
+    refresh_parameters: ExtraParameters = Field(
+        default_factory=dict, description="added to the refresh request"
+    )
+    grants: Annotated[tuple[GrantType, ...], Field(min_length=1)] = Field(
+        (GrantType.AUTHORIZATION_CODE, GrantType.CLIENT_CREDENTIALS), description="what the server supports"
+    )
+    client_auth: ClientAuth = Field(
+        ClientAuth.BASIC, description="how the client authenticates (RFC 6749 §2.3.1)"
+    )
     basic_encoding: BasicEncoding = BasicEncoding.FORM
-    pkce: Pkce = Pkce.REQUIRED
+    pkce: Pkce = Field(Pkce.REQUIRED, description="S256 (RFC 7636); sent unless `unsupported`")
     redirect: RedirectRules = RedirectRules()
     scopes: ScopeRules = ScopeRules()
     access_token: AccessTokenRules = AccessTokenRules()
@@ -282,7 +268,15 @@ class Behaviour(Spec):
     access_removal: AccessRemoval = AccessRemoval()
     console: ConsoleRules = ConsoleRules()
     rate: RateRules = RateRules()
-    api_origins: tuple[Line, ...] = ()
+    api_origins: tuple[Line, ...] = Field((), description="origins of the APIs that its tokens are for")
     former_origins: tuple[Line, ...] = Field(
         (), description="origins that this server's tokens came from before"
+    )
+
+
+class Behaviour(ServerRules):
+    """Everything that is true of an authorization server for everybody."""
+
+    parameters: dict[Line, Parameter] = Field(
+        default_factory=dict, description="parts of URLs that each Provider fills"
     )

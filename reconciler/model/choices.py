@@ -1,0 +1,74 @@
+"""The closed vocabularies of a BaseProvider. Values are what people write.
+
+Sources: RFC 6749 §2.3.1 (client authentication), 7636 (PKCE), 8252 §§7.3, 8.3 (loopback redirects), 9700 §4.14 (rotation).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ClientAuth(StrEnum):
+    """How the client authenticates at the token endpoint (RFC 6749 §2.3.1, RFC 7523 §2.2). Never probed."""
+
+    BASIC = "basic"
+    POST = "post"
+    NONE = "none"
+
+
+class BasicEncoding(StrEnum):
+    """`form`: id and secret are form-encoded before base64, as RFC 6749 §2.3.1 says; `raw`: as many providers do."""
+
+    FORM = "form"
+    RAW = "raw"
+
+
+class Pkce(StrEnum):
+    """Whether the authorization request carries an S256 challenge (RFC 7636). `unsupported`: it must not."""
+
+    REQUIRED = "required"
+    SUPPORTED = "supported"
+    UNSUPPORTED = "unsupported"
+
+
+class Loopback(StrEnum):
+    """Which loopback redirect the provider's console accepts (RFC 8252 §7.3, §8.3)."""
+
+    IP = "ip"
+    LOCALHOST = "localhost"
+    FIXED_PORT = "fixed-port"
+    NONE = "none"
+
+
+class Rotation(StrEnum):
+    """What becomes of a refresh token that was used. `unknown` is treated as `single-use`."""
+
+    REUSABLE = "reusable"
+    SINGLE_USE = "single-use"
+    SINGLE_USE_WITH_GRACE = "single-use-with-grace"
+    OLD_STAYS_VALID = "old-stays-valid"
+    UNKNOWN = "unknown"
+
+    @property
+    def needs_intent(self) -> bool:
+        """True where presenting the token twice can destroy the grant: a write-ahead intent is due."""
+        return self not in (Rotation.REUSABLE, Rotation.OLD_STAYS_VALID)
+
+
+class LifetimeKind(StrEnum):
+    """`idle`: counted from the last use; `absolute`: from the consent."""
+
+    NONE = "none"
+    IDLE = "idle"
+    ABSOLUTE = "absolute"
+    IDLE_AND_ABSOLUTE = "idle-and-absolute"
+
+
+class IdentitySource(StrEnum):
+    """Where the subject of a grant is read from."""
+
+    NONE = "none"
+    ID_TOKEN = "id-token"
+    USERINFO = "userinfo"
+    INTROSPECTION = "introspection"
+    TOKEN_RESPONSE = "token-response"
