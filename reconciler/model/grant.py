@@ -83,6 +83,8 @@ class Intent:
     """How many intents in a row ended without a known answer, this one included."""
     since: datetime | None = None
     """When the first of these was written."""
+    interrupted: bool = False
+    """One of these was taken over while `sent`: its exchange may have happened without anybody storing the answer."""
 
 
 @dataclass(frozen=True, slots=True)

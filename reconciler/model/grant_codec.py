@@ -107,6 +107,7 @@ def _encode_intent(intent: Intent | None) -> dict[str, Any] | None:
         "commit": intent.commit,
         "attempts": intent.attempts,
         "since": _time(intent.since),
+        "interrupted": intent.interrupted,
     }
 
 
@@ -206,6 +207,7 @@ def _decode_intent(value: Any) -> Intent | None:
         commit=_text(value.get("commit", "")),
         attempts=int(value.get("attempts", 1)),
         since=_instant(value.get("since")),
+        interrupted=value.get("interrupted") is True,
     )
 
 

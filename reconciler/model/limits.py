@@ -42,6 +42,8 @@ class RefreshLimits:
     unclear_retry_after: timedelta = timedelta(seconds=60)
     suspicion_confirmed_after: timedelta = timedelta(minutes=10)
     confirmed_retry_every: timedelta = timedelta(days=1)
+    refused_retry_every: timedelta = timedelta(hours=1)
+    """For grants that wait for an administrator or a changed manifest."""
     incident_accounts: int = 5
     incident_share: float = 0.2
     incident_probe_after: timedelta = timedelta(hours=1)
