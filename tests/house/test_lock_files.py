@@ -2,11 +2,13 @@
 
 import json
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 
 import pytest
 
-from tests.house.tree import ROOT
+from tests.house.tree import ROOT, modules
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(?: *;[^\\]*)? *\\?$")
@@ -70,6 +72,23 @@ def test_the_lock_files_agree_with_each_other():
 
 def test_the_build_backend_is_locked():
     assert "flit-core" in pins("build")
+
+
+def test_what_the_package_imports_is_declared():
+    """A package that comes along with another one today may not tomorrow; Flask's own parts are its public face."""
+    part_of = {"werkzeug": "flask", "jinja2": "flask"}
+    providers = packages_distributions()
+    for extra, floors in (((), lambda module: module.floor != "sandbox"), (("sandbox",), lambda _: True)):
+        allowed = declared().union(*(declared(name) for name in extra))
+        undeclared = {
+            top
+            for module in modules()
+            if floors(module)
+            for top in (name.split(".")[0] for name, _ in module.imports())
+            if top not in sys.stdlib_module_names and top not in {"reconciler", "_typeshed"}
+            if not {normal(package) for package in [part_of.get(top, ""), *providers.get(top, [])]} & allowed
+        }
+        assert undeclared == set()
 
 
 def test_the_npm_lock_file_has_hashes_and_names_no_address():

@@ -52,6 +52,19 @@ def test_no_function_is_an_empty_shell():
     assert empty == []
 
 
+def test_a_call_can_be_read_without_counting_commas():
+    """Two positional parameters are the habit; a third is bearable, a fourth is a keyword."""
+    crowded = [
+        f"{module.file}:{node.lineno}: {node.name}"
+        for module in modules()
+        for node, owner in functions(module)
+        if len([*node.args.posonlyargs, *node.args.args])
+        - (owner is not None and not decorated(node, "static"))
+        > 3
+    ]
+    assert crowded == []
+
+
 def test_nothing_is_left_for_later():
     left = [
         f"{file}:{number}"
