@@ -84,7 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as wrong:
         parser.error(str(wrong))
     client = {"client_id": given.client_id, "client_secret": given.client_secret} if given.client_id else None
-    serve(config, client=client)
+    try:
+        serve(config, client=client)
+    except OSError as wrong:
+        sys.stderr.write(f"error: cannot listen on {config.host} port {config.port}: {wrong.strerror}\n")
+        return 1
     return 0
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from authlib.integrations.flask_oauth2 import ResourceProtector
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
@@ -28,7 +27,7 @@ from reconciler.sandbox.protocol.grants import S256, ClientGrant, CodeGrant, Dev
 from reconciler.sandbox.protocol.metadata import server_metadata
 from reconciler.sandbox.protocol.registration import Configuration, Registration
 from reconciler.sandbox.protocol.server import SandboxServer
-from reconciler.sandbox.protocol.tokens import Introspection, Revocation, SandboxBearer
+from reconciler.sandbox.protocol.tokens import Introspection, Protector, Revocation
 from reconciler.sandbox.resources import add_resources
 from reconciler.sandbox.world import World
 
@@ -43,8 +42,7 @@ def make_app(config: SandboxConfig, *, world: World, issuer: str) -> Flask:
     key = openid.SigningKey()
     server = SandboxServer(app, world=world, pending=pending, issuer=issuer, signing_key=key)
     _register_protocol(server, config)
-    protector = ResourceProtector()
-    protector.register_token_validator(SandboxBearer(world))
+    protector = Protector(world)
     _add_machine_routes(app, server=server, protector=protector)
     _add_discovery_routes(app, metadata=server_metadata(config, issuer=issuer), key=key)
     add_resources(app, config=config, protector=protector)
@@ -70,7 +68,7 @@ def _register_protocol(server: SandboxServer, config: SandboxConfig) -> None:
         server.register_endpoint(Configuration)
 
 
-def _add_machine_routes(app: Flask, *, server: SandboxServer, protector: ResourceProtector) -> None:
+def _add_machine_routes(app: Flask, *, server: SandboxServer, protector: Protector) -> None:
     def endpoint(name: str) -> View:
         @wraps(server.create_endpoint_response)
         def answer(**_path: str) -> Any:
@@ -117,6 +115,8 @@ def _with_manners(response: Response) -> Response:
 
 
 def _describe_http_error(error: HTTPException) -> Any:
+    if error.response is not None:
+        return error.response
     status = error.code or 500
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
         return shell.error_page(error.name, "There is nothing to do on this page.", status=status)

@@ -82,5 +82,5 @@ class Listener:
 
     def _close_all(self) -> None:
         for channel in list(self._server.active_channels.values()):
-            channel.cancel()
+            channel.handle_close()  # which also wakes a thread that waits for its reader
         close_all(self._sockets, ignore_all=True)

@@ -50,7 +50,8 @@ class RemoteSandbox:
         )
         line = child.stdout.readline() if child.stdout is not None else ""
         if not line:
-            raise ControlRefused(f"the sandbox did not start (exit {child.wait()})")
+            _end(child)
+            raise ControlRefused(f"the sandbox did not start (exit {child.returncode})")
         ready = json.loads(line)
         return RemoteSandbox(
             url=ready["url"], issuer=ready["issuer"], control_token=ready["control_token"], child=child
@@ -61,9 +62,7 @@ class RemoteSandbox:
         self._http.close()
         if self._child is not None:
             self._child.terminate()
-            self._child.wait(timeout=15)
-            if self._child.stdout is not None:
-                self._child.stdout.close()
+            _end(self._child)
 
     def __enter__(self) -> Self:
         return self
@@ -145,6 +144,12 @@ class RemoteSandbox:
 
     def clear_faults(self) -> None:
         self.call("clear_faults")
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    child.wait(timeout=15)
+    if child.stdout is not None:
+        child.stdout.close()
 
 
 def _with_policy(arguments: Mapping[str, Any]) -> dict[str, Any]:

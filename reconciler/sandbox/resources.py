@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from authlib.integrations.flask_oauth2 import ResourceProtector
 from flask import Flask, jsonify
 
 from reconciler.sandbox.config import SandboxConfig
 from reconciler.sandbox.protocol.openid import claims_about
+from reconciler.sandbox.protocol.tokens import Protector
 
 _FILES = ("minutes.txt", "budget.csv", "holiday.jpg")
 
 
-def add_resources(app: Flask, *, config: SandboxConfig, protector: ResourceProtector) -> None:
+def add_resources(app: Flask, *, config: SandboxConfig, protector: Protector) -> None:
     """Serve `/api/me` (who the token speaks for) and `/api/files` (three names)."""
 
     def me() -> Any:

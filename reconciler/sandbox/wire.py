@@ -78,8 +78,8 @@ class Wire:
         self, fault: Fault, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         real = _Captured.run(self._app, environ) if fault.process else None
-        if fault.delay_seconds:
-            self.stopping.wait(fault.delay_seconds)
+        if fault.delay_seconds and self.stopping.wait(fault.delay_seconds):
+            raise self._abort
         if real is None and fault.kind is Kind.PASS:
             return self._app(environ, start_response)
         if real is not None and fault.kind is not Kind.ANSWER:

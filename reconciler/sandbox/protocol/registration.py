@@ -120,8 +120,9 @@ def _read_metadata(endpoint: _Endpoint, request: JsonRequest) -> dict[str, Any]:
         raise _refuse(f"Wrong type: {', '.join(sorted(wrong))}.")
     try:
         metadata = endpoint.extract_client_metadata(request)
-    except ValueError as refused:
-        # Authlib's words for a refused value may hold quotes, which its error class then refuses
+    except (ValueError, TypeError, KeyError) as refused:
+        # Authlib's words for a refused value may hold quotes, which its error class then refuses; a `jwks` of an odd
+        # shape is none of its errors at all
         raise _refuse("A value is not supported by this server.") from refused
     metadata.setdefault("grant_types", [CODE])
     metadata.setdefault("response_types", ["code"] if CODE in metadata["grant_types"] else [])

@@ -6,12 +6,16 @@ client sees and revokes its own tokens only; of another's, introspection says "n
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, NoReturn
 
+from authlib.integrations.flask_oauth2 import ResourceProtector
+from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import OAuth2Request
 from authlib.oauth2.rfc6750 import BearerTokenValidator
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+from flask import Response, abort
 
 from reconciler.sandbox.records import AccessToken, Client, RefreshToken
 from reconciler.sandbox.rotation import Presented
@@ -65,6 +69,21 @@ class Introspection(IntrospectionEndpoint):
         if world.judge(token) is not Presented.CURRENT:
             return {"active": False}
         return told | {"active": True, "client_id": token.grant.client_id, "sub": token.grant.subject}
+
+
+class Protector(ResourceProtector):
+    """Guards resources: what a refused token is told goes out as it stands (RFC 6750 §3)."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.register_token_validator(SandboxBearer(world))
+
+    def raise_error_response(self, error: OAuth2Error) -> NoReturn:
+        abort(
+            Response(
+                json.dumps(dict(error.get_body())), status=error.status_code, headers=error.get_headers()
+            )
+        )
 
 
 class SandboxBearer(BearerTokenValidator):
