@@ -85,6 +85,15 @@ def parse_origin(text: str, *, allow_loopback_http: bool = False) -> Origin:
     return url.origin
 
 
+def is_host(text: str) -> bool:
+    """True for a host name or IP address as an Origin holds it: lower case, usual spelling, no port."""
+    shown = f"[{text}]" if ":" in text else text
+    try:
+        return parse_origin(f"https://{shown}").host == text
+    except ValueError:
+        return False
+
+
 def _refuse_extras(parts: SplitResult, text: str) -> None:
     if "@" in parts.netloc:
         raise ValueError("a URL may not hold a user name or password")

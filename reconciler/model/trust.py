@@ -20,6 +20,10 @@ class TrustMode(StrEnum):
     CATALOGUE = "catalogue"
     STRICT = "strict"
 
+    @property
+    def tightness(self) -> int:
+        return list(TrustMode).index(self)
+
 
 @dataclass(frozen=True, slots=True)
 class TrustSettings:
@@ -50,3 +54,5 @@ class TrustView:
     settings: TrustSettings
     bindings: Mapping[str, Binding] = field(default_factory=dict)
     """By credential name."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Credential name -> why its binding could not be read. Nothing may receive it."""
