@@ -29,11 +29,11 @@ servers: ## install the real servers for the tests (Vault is built once)
 	@tests/servers/install
 
 lint: $(VENV)/.installed ## style, types, floors, exemptions
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
-	$(VENV)/bin/lint-imports --no-logo
-	$(VENV)/bin/python -m tests.house.exemptions
+	@failed=; \
+	for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports --no-logo" "python -m tests.house.exemptions"; do \
+	  echo "lint: $$check"; $(VENV)/bin/$$check || failed="$$failed [$$check]"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "lint: failed:$$failed" >&2; exit 1; fi
 
 format: $(VENV)/.installed ## let ruff arrange the code
 	$(VENV)/bin/ruff check --fix .
