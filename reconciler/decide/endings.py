@@ -17,12 +17,14 @@ from reconciler.decide.presenting import Presented
 from reconciler.decide.refresh_effects import (
     Conclusion,
     Ending,
+    Grant,
     GrantRead,
     NoteRefusal,
     Now,
     RefreshTask,
     Step,
     Steps,
+    grant_of,
 )
 from reconciler.decide.timing import assess_account
 from reconciler.decide.token_response import TokenError, granted_scopes
@@ -34,8 +36,10 @@ _EXPIRY_SLACK = timedelta(hours=1)
 """A refresh token's end of life that moved by less than this is the same one."""
 
 
-def obstacle(task: RefreshTask, read: GrantRead, *, now: datetime, waited: bool = False) -> Conclusion | None:
-    """Why there is nothing to present, or None. `waited`: the version is another run's work that we waited for."""
+def presentable(
+    task: RefreshTask, read: GrantRead, *, now: datetime, waited: bool = False
+) -> Grant | Conclusion:
+    """The grant whose token may be presented, or why not. `waited`: this version is another run's, waited for."""
     record = read.record
     if record is None:
         return _end(Ending.NO_GRANT, read, Reason.NEVER_CONSENTED)
@@ -43,14 +47,15 @@ def obstacle(task: RefreshTask, read: GrantRead, *, now: datetime, waited: bool 
         return _end(Ending.NOT_OURS, read, Reason.FOREIGN_OWNER)
     if record.forgotten:
         return _end(Ending.NO_GRANT, read, Reason.NOT_DECLARED)
-    if record.refresh_token is None:
+    grant = grant_of(read)
+    if grant is None:
         return _end(Ending.NO_GRANT, read, Reason.REFRESH_TOKEN_MISSING)
     if record.client_id != task.client_id:
         return _end(Ending.MISMATCH, read, Reason.CLIENT_REPLACED)
     if record.origin != task.origin and record.origin not in task.former_origins:
         return _end(Ending.MISMATCH, read, Reason.PROVIDER_CHANGED)
     if record.intent is not None:
-        return None
+        return grant
     if task.needs_intent and record.token_set is not None and _is_fresh(task, record.token_set, now, waited):
         ending = Ending.WAITED if waited else Ending.FRESH
         return replace(_end(ending, read, Reason.FRESH), tokens=record.token_set)
@@ -58,7 +63,7 @@ def obstacle(task: RefreshTask, read: GrantRead, *, now: datetime, waited: bool 
     again = may_try_from(verdict, access_expires_at=task.access_expires_at(record), limits=task.limits)
     if verdict is not None and again is not None and now < again and (waited or not task.force):
         return replace(_end(Ending.WAITING, read, verdict.reason), not_before=again)
-    return None
+    return grant
 
 
 def _is_fresh(task: RefreshTask, tokens: TokenSet, now: datetime, waited: bool) -> bool:
@@ -82,17 +87,16 @@ def _is_fresh(task: RefreshTask, tokens: TokenSet, now: datetime, waited: bool) 
     return not timing.due
 
 
-def _end(ending: Ending, read: GrantRead, reason: Reason) -> Conclusion:
+def _end(ending: Ending, read: GrantRead | Grant, reason: Reason) -> Conclusion:
     return Conclusion(
         ending, reason=reason, record=read.record, version=read.version, created_time=read.created_time
     )
 
 
 def conclude_answer(
-    task: RefreshTask, held: GrantRead, presented: Presented, *, op_id: str, started: float
+    task: RefreshTask, held: Grant, presented: Presented, *, op_id: str, started: float
 ) -> Steps[Conclusion]:
     """Store what the answer means and end. `held` is the version that we read, or the one that holds our intent."""
-    assert held.record is not None
     answer = presented.answer
     if isinstance(answer, TokenSet):
         ending = yield from _granted(task, held, answer, op_id=op_id, started=started)
@@ -108,11 +112,10 @@ def conclude_answer(
 
 
 def _granted(
-    task: RefreshTask, held: GrantRead, tokens: TokenSet, *, op_id: str, started: float
+    task: RefreshTask, held: Grant, tokens: TokenSet, *, op_id: str, started: float
 ) -> Steps[Conclusion]:
     now: datetime = yield Now()
     record = held.record
-    assert record is not None
     ending = Ending.REFRESHED if tokens.access_token is not None else Ending.KEPT
     verdict = standing_verdict(record, fingerprint=task.fingerprint(record))
     recovered = verdict is not None and verdict.judge is ErrorClass.NEEDS_CONSENT
@@ -135,11 +138,10 @@ def _granted(
 
 
 def _kept(
-    task: RefreshTask, held: GrantRead, error: TokenError, *, op_id: str, started: float
+    task: RefreshTask, held: Grant, error: TokenError, *, op_id: str, started: float
 ) -> Steps[Conclusion]:
     """The answer was no grant, but its refresh token may be the only living one."""
     now: datetime = yield Now()
-    assert held.record is not None
 
     def rebase(onto: GrantRecord) -> GrantRecord:
         record = settled(onto, op_id=op_id, phase=Phase.DONE)
@@ -176,9 +178,8 @@ def _committed(outcome: Settled, *, ending: Ending, tokens: TokenSet | None, rec
             )
 
 
-def _refused(task: RefreshTask, held: GrantRead, error: TokenError, *, op_id: str) -> Steps[Conclusion]:
+def _refused(task: RefreshTask, held: Grant, error: TokenError, *, op_id: str) -> Steps[Conclusion]:
     record = held.record
-    assert record is not None
     incident = False
     if error.judge is ErrorClass.NEEDS_CONSENT:
         incident = yield NoteRefusal(error)
@@ -207,9 +208,8 @@ def _refused(task: RefreshTask, held: GrantRead, error: TokenError, *, op_id: st
     return _released(task, outcome, ending=ending, now=now)
 
 
-def _unclear(held: GrantRead, error: TokenError) -> Steps[Conclusion]:
+def _unclear(held: Grant, error: TokenError) -> Steps[Conclusion]:
     record = held.record
-    assert record is not None
     ending = _end(Ending.UNCLEAR, held, Reason.REFRESH_UNCLEAR)
     if record.intent is None:
         return replace(ending, reason=error.reason)
@@ -231,11 +231,10 @@ def _released(task: RefreshTask, outcome: Settled, *, ending: Conclusion, now: d
         case NotStored():
             return replace(ending, trouble=outcome.error)
         case Newer():
-            theirs = obstacle(task, outcome.read, now=now, waited=True)
-            if theirs is not None:
+            theirs = presentable(task, outcome.read, now=now, waited=True)
+            if isinstance(theirs, Conclusion):
                 return theirs
-            assert outcome.read.record is not None
-            if outcome.read.record.intent is not None:
+            if theirs.record.intent is not None:
                 return _end(Ending.HELD, outcome.read, Reason.REFRESH_RUNNING)
             return _end(Ending.SUPERSEDED, outcome.read, Reason.FRESH)
 

@@ -19,6 +19,7 @@ from reconciler.decide.refresh_effects import (
     Conflict,
     Elapsed,
     EnsureLogin,
+    Grant,
     GrantRead,
     Pause,
     ReadGrant,
@@ -29,6 +30,7 @@ from reconciler.decide.refresh_effects import (
     Unclear,
     WriteGrant,
     Written,
+    grant_of,
 )
 from reconciler.errors import ReconcilerError
 from reconciler.model.grant import GrantRecord, Op, Phase
@@ -72,7 +74,7 @@ def commit(
     task: RefreshTask,
     rebase: Rebase,
     *,
-    onto: GrantRead,
+    onto: Grant,
     spent: str,
     brought: Secret | None,
     op_id: str,
@@ -80,7 +82,6 @@ def commit(
 ) -> Steps[Settled]:
     """Store what the provider gave, come what may. `spent` is the fingerprint of the token that was presented,
     `brought` the new one; `started` the monotonic time of the intent (or of the call)."""
-    assert onto.record is not None
     record, cas, pause, tries = rebase(onto.record), onto.version, _FIRST_PAUSE, 0
     while True:
         tries += 1
@@ -92,10 +93,10 @@ def commit(
             if isinstance(read, GrantRead):
                 if _is_ours(read, op_id, brought):
                     return Stored(read.record or record, read.version)
-                if not _may_write_over(task, read, spent):
+                newest = grant_of(read)
+                if newest is None or newest.refresh_token.fingerprint(task.fingerprint_key) != spent:
                     return Newer(read)
-                assert read.record is not None
-                moved, cas, record = read.version != cas, read.version, rebase(read.record)
+                moved, cas, record = read.version != cas, read.version, rebase(newest.record)
                 if moved and isinstance(outcome, Conflict) and tries < _MAX_CONFLICTS:
                     continue
             else:
@@ -110,7 +111,6 @@ def commit(
 
 def release(record: GrantRecord, *, cas: int, step: Step) -> Steps[Settled]:
     """Store a record that ends an intent (or a verdict alone). `record.op` says which write it is."""
-    assert record.op is not None
     error: ReconcilerError | None = None
     for tried in range(_RELEASE_TRIES):
         if tried:
@@ -134,16 +134,12 @@ def release(record: GrantRecord, *, cas: int, step: Step) -> Steps[Settled]:
 
 
 def _is_ours(read: GrantRead, op_id: str, brought: Secret | None) -> bool:
-    """Our own commit landed after all; or a server with a grace gave two of us the same new token."""
+    """Our own commit landed after all, perhaps with somebody's next intent on top of it already; or a server with a
+    grace gave two of us the same new token."""
     if read.record is None:
         return False
-    same = brought is not None and read.record.refresh_token == brought and read.record.intent is None
+    same = brought is not None and read.record.refresh_token == brought
     return read.record.op == Op(op_id, Phase.DONE) or same
-
-
-def _may_write_over(task: RefreshTask, read: GrantRead, spent: str) -> bool:
-    token = None if read.record is None else read.record.refresh_token
-    return token is not None and token.fingerprint(task.fingerprint_key) == spent
 
 
 def _error_of(outcome: object) -> ReconcilerError:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.decide.refresh_effects import Elapsed, Exchange, RefreshTask, Steps
+from reconciler.decide.refresh_effects import Elapsed, Exchange, Grant, RefreshTask, Steps
 from reconciler.decide.token_response import TokenError
-from reconciler.model.grant import GrantRecord, TokenSet
+from reconciler.model.grant import TokenSet
 from reconciler.model.state import ErrorClass
 
 _INVALID_CLIENT = "invalid_client"
@@ -29,11 +29,10 @@ class Presented:
     warnings: tuple[str, ...] = ()
 
 
-def present(task: RefreshTask, record: GrantRecord, *, started: float) -> Steps[Presented]:
-    """Present `record`'s refresh token. `started`: when the intent was begun, by the monotonic clock."""
-    assert record.refresh_token is not None
-    scopes = record.scopes if task.behaviour.refresh_token.sends_scope else ()
-    call = Exchange(record.refresh_token, scopes, fresh_connection=task.needs_intent)
+def present(task: RefreshTask, grant: Grant, *, started: float) -> Steps[Presented]:
+    """Present the grant's refresh token. `started`: when the intent was begun, by the monotonic clock."""
+    scopes = grant.record.scopes if task.behaviour.refresh_token.sends_scope else ()
+    call = Exchange(grant.refresh_token, scopes, fresh_connection=task.needs_intent)
     answer = yield call
     if isinstance(answer, TokenSet) or not _surely_unspent(answer):
         return Presented(answer)

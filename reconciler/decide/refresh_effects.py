@@ -138,6 +138,24 @@ class GrantRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """A version that holds a refresh token: what may be presented, or written on top of."""
+
+    record: GrantRecord
+    refresh_token: Secret
+    version: int
+    created_time: datetime | None = None
+
+
+def grant_of(read: GrantRead) -> Grant | None:
+    """None where there is no record, or no refresh token in it."""
+    record = read.record
+    if record is None or record.refresh_token is None:
+        return None
+    return Grant(record, record.refresh_token, read.version, read.created_time)
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     version: int
 

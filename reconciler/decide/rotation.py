@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from reconciler.decide.endings import conclude_answer, obstacle
+from reconciler.decide.endings import conclude_answer, presentable
 from reconciler.decide.intents import Way, judge_intent, next_intent
 from reconciler.decide.presenting import present
 from reconciler.decide.refresh_effects import (
@@ -29,6 +29,7 @@ from reconciler.decide.refresh_effects import (
     Elapsed,
     Ending,
     EnsureLogin,
+    Grant,
     GrantRead,
     HolderAlive,
     NewOp,
@@ -61,25 +62,23 @@ def refresh(task: RefreshTask) -> Steps[Conclusion]:
     if isinstance(read, StoreTrouble):
         return Conclusion(Ending.STORE_FAILED, trouble=read.error)
     now: datetime = yield Now()
-    stop = obstacle(task, read, now=now)
-    if stop is not None:
-        return stop
-    assert read.record is not None
-    if task.needs_intent or read.record.intent is not None:
-        return (yield from _guarded(task, read))
+    grant = presentable(task, read, now=now)
+    if isinstance(grant, Conclusion):
+        return grant
+    if task.needs_intent or grant.record.intent is not None:
+        return (yield from _guarded(task, grant))
     started: float = yield Elapsed()
     op_id: str = yield NewOp()
-    answer = yield from present(task, read.record, started=started)
-    return (yield from conclude_answer(task, read, answer, op_id=op_id, started=started))
+    answer = yield from present(task, grant, started=started)
+    return (yield from conclude_answer(task, grant, answer, op_id=op_id, started=started))
 
 
-def _guarded(task: RefreshTask, read: GrantRead) -> Steps[Conclusion]:
+def _guarded(task: RefreshTask, grant: Grant) -> Steps[Conclusion]:
     """Announce, present, conclude; or wait for whoever announced first."""
-    claim = yield from _claim(task, read)
+    claim = yield from _claim(task, grant)
     if isinstance(claim, Conclusion):
         return claim
-    assert claim.held.record is not None
-    answer = yield from present(task, claim.held.record, started=claim.started)
+    answer = yield from present(task, claim.held, started=claim.started)
     return (yield from conclude_answer(task, claim.held, answer, op_id=claim.op_id, started=claim.started))
 
 
@@ -87,51 +86,52 @@ def _guarded(task: RefreshTask, read: GrantRead) -> Steps[Conclusion]:
 class _Claim:
     """Our intent stands and may be acted on. `started`: when its write was begun, by the monotonic clock."""
 
-    held: GrantRead
+    held: Grant
     op_id: str
     started: float
 
 
-def _claim(task: RefreshTask, read: GrantRead) -> Steps[Conclusion | _Claim]:
+def _claim(task: RefreshTask, grant: Grant) -> Steps[Conclusion | _Claim]:
     """Put our intent into the grant, when nobody else's stands there, or end."""
     begun: float = yield Elapsed()
     patience = 2 * task.limits.http_deadline.total_seconds()
     own: set[str] = set()
-    first, poll = read.version, _FIRST_POLL
+    first, poll = grant.version, _FIRST_POLL
     for _ in range(_MAX_ROUNDS):
         now: datetime = yield Now()
-        stop = obstacle(task, read, now=now, waited=read.version != first and not _is_own(read, own))
-        if stop is not None:
-            return stop
-        wait = yield from _respect(task, read, own=own, now=now)
+        wait = yield from _respect(task, grant, own=own, now=now)
         if isinstance(wait, Conclusion):
             return wait
         if wait:
             elapsed: float = yield Elapsed()
             if elapsed - begun >= patience or (yield Pause(min(poll, _LONGEST_POLL))):
-                return _held(read)
+                return _held(grant)
             poll *= 1.5
         else:
-            claim = yield from _announce(task, read, own=own, now=now)
+            claim = yield from _announce(task, grant, own=own, now=now)
             if claim is not None:
                 return claim
-        newest = yield ReadGrant()
-        if isinstance(newest, StoreTrouble):
-            return Conclusion(Ending.STORE_FAILED, trouble=newest.error)
-        read = newest
-    return _held(read)
+        read = yield ReadGrant()
+        if isinstance(read, StoreTrouble):
+            return Conclusion(Ending.STORE_FAILED, trouble=read.error)
+        now = yield Now()
+        waited = read.version != first and not _is_own(read, own)
+        newest = presentable(task, read, now=now, waited=waited)
+        if isinstance(newest, Conclusion):
+            return newest
+        grant = newest
+    return _held(grant)
 
 
-def _respect(task: RefreshTask, read: GrantRead, *, own: set[str], now: datetime) -> Steps[bool | Conclusion]:
+def _respect(task: RefreshTask, grant: Grant, *, own: set[str], now: datetime) -> Steps[bool | Conclusion]:
     """Whether to wait for the intent that stands in the grant: True, False (there is none to respect), or the end."""
-    assert read.record is not None
-    intent = read.record.intent
+    intent = grant.record.intent
     if intent is None or intent.op_id in own:
         return False
     alive: bool = True
     if intent.phase is Phase.SENT:
         alive = yield HolderAlive(intent.holder)
-    judged = judge_intent(intent, task, created=read.created_time or now, now=now, alive=alive)
+    judged = judge_intent(intent, task, created=grant.created_time or now, now=now, alive=alive)
     if judged.way is Way.TAKE:
         return False
     if judged.way is Way.WAIT:
@@ -140,64 +140,62 @@ def _respect(task: RefreshTask, read: GrantRead, *, own: set[str], now: datetime
     return Conclusion(
         Ending.HELD,
         reason=Reason.REFRESH_UNCLEAR if unclear else Reason.REFRESH_RUNNING,
-        record=read.record,
-        version=read.version,
-        created_time=read.created_time,
+        record=grant.record,
+        version=grant.version,
+        created_time=grant.created_time,
         not_before=judged.until,
     )
 
 
 def _announce(
-    task: RefreshTask, read: GrantRead, *, own: set[str], now: datetime
+    task: RefreshTask, grant: Grant, *, own: set[str], now: datetime
 ) -> Steps[Conclusion | _Claim | None]:
     """Write our intent. None: somebody else was first, or we were frozen meanwhile: read again."""
-    record = read.record
-    assert record is not None
-    assert record.refresh_token is not None
+    record = grant.record
     started: float = yield Elapsed()
     trouble = yield EnsureLogin(2 * task.limits.http_deadline)
     if isinstance(trouble, StoreTrouble):
-        return Conclusion(Ending.STORE_FAILED, trouble=trouble.error, record=record, version=read.version)
+        return Conclusion(Ending.STORE_FAILED, trouble=trouble.error, record=record, version=grant.version)
     op_id: str = yield NewOp()
     intent = next_intent(
         task,
         op_id=op_id,
-        fingerprint=record.refresh_token.fingerprint(task.fingerprint_key),
+        fingerprint=task.fingerprint(record),
         before=record.intent,
         now=now,
         own=record.intent is not None and record.intent.op_id in own,
     )
     announced = replace(record.with_intent(intent), owner=task.owner_mark, removal=task.removal, last_try=now)
     own.add(op_id)
-    outcome = yield WriteGrant(announced, read.version, Step.INTENT)
+    outcome = yield WriteGrant(announced, grant.version, Step.INTENT)
     if isinstance(outcome, StoreTrouble):
-        return Conclusion(Ending.STORE_FAILED, trouble=outcome.error, record=record, version=read.version)
+        return Conclusion(Ending.STORE_FAILED, trouble=outcome.error, record=record, version=grant.version)
     if isinstance(outcome, Conflict):
         return None
     if not isinstance(outcome, Written):
         back = yield ReadGrant()
         if isinstance(back, StoreTrouble):
             # Nothing was presented: if the intent landed it is taken over like a dead holder's.
-            return Conclusion(Ending.STORE_FAILED, trouble=back.error, record=record, version=read.version)
+            return Conclusion(Ending.STORE_FAILED, trouble=back.error, record=record, version=grant.version)
         if back.record is None or back.record.op != announced.op:
             return None
         outcome = Written(back.version)
     since: float = yield Elapsed()
     if since - started >= task.limits.http_deadline.total_seconds():
         return None
-    return _Claim(GrantRead(announced, outcome.version), op_id, started)
+    return _Claim(replace(grant, record=announced, version=outcome.version), op_id, started)
 
 
 def _is_own(read: GrantRead, own: set[str]) -> bool:
     return read.record is not None and read.record.op is not None and read.record.op.id in own
 
 
-def _held(read: GrantRead) -> Conclusion:
+def _held(grant: Grant) -> Conclusion:
     return Conclusion(
         Ending.HELD,
         reason=Reason.REFRESH_RUNNING,
-        record=read.record,
-        version=read.version,
-        created_time=read.created_time,
+        record=grant.record,
+        version=grant.version,
+        created_time=grant.created_time,
         trouble=HeldByAnother("another run is refreshing this account"),
     )
