@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from waitress.channel import ClientDisconnected
 from waitress.server import create_server
-from waitress.wasyncore import close_all
+from waitress.wasyncore import close_all, loop
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -63,24 +63,27 @@ class Listener:
             outbuf_high_watermark=1 << 20,
             log_socket_errors=False,
         )
-        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sandbox-listener", daemon=True)
 
     def start(self) -> None:
-        """Serve in a thread of its own."""
-        self._thread = threading.Thread(target=self._server.run, name="sandbox-listener", daemon=True)
+        """Serve in threads of its own."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End all connections and all threads. Waits for requests in progress, five seconds at most."""
-        if self._thread is not None:
-            self._server.trigger.pull_trigger(self._close_all)
-            self._thread.join()
-            self._thread = None
-        else:
-            self._close_all()
-        self._server.task_dispatcher.shutdown()
+        """End all connections and all threads. Waits for requests in progress, five seconds at most.
 
-    def _close_all(self) -> None:
+        The order matters: a worker wakes the loop through a pipe, so the pipe closes when the last worker is gone.
+        """
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._server.pull_trigger()
+            self._thread.join()
         for channel in list(self._server.active_channels.values()):
-            channel.handle_close()  # which also wakes a thread that waits for its reader
+            channel.handle_close()  # which also wakes a worker that waits for its reader
+        self._server.task_dispatcher.shutdown()
         close_all(self._sockets, ignore_all=True)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            loop(timeout=30.0, use_poll=True, map=self._sockets, count=1)
