@@ -24,7 +24,7 @@ from reconciler.model.choices import (
     Pkce,
     Rotation,
 )
-from reconciler.model.extra_parameters import ExtraParameters
+from reconciler.model.extra_parameters import ExtraParameters, RefreshParameters
 from reconciler.model.pattern import Pattern
 from reconciler.model.spec import Duration, Flag, Line, Number, Plain, Spec, Text, Whole, Window
 from reconciler.model.state import ErrorClass, GrantType, Reason
@@ -247,7 +247,7 @@ class ServerRules(Spec):
     token_parameters: ExtraParameters = Field(
         default_factory=dict, description="added to the request that exchanges a code"
     )
-    refresh_parameters: ExtraParameters = Field(
+    refresh_parameters: RefreshParameters = Field(
         default_factory=dict, description="added to the refresh request"
     )
     grants: Annotated[tuple[GrantType, ...], Field(min_length=1)] = Field(

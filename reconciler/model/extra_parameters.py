@@ -13,12 +13,17 @@ from pydantic import AfterValidator
 from reconciler.model.spec import Line, Plain
 
 _OURS = frozenset(
-    "client_id redirect_uri response_type response_mode state nonce scope code code_challenge code_challenge_method "
-    "code_verifier grant_type request request_uri".split()
+    {
+        *("client_id", "redirect_uri", "response_type", "response_mode", "state", "nonce", "scope"),
+        *("code", "code_challenge", "code_challenge_method", "code_verifier"),
+        *("grant_type", "request", "request_uri"),
+    }
 )
 _SECRET = frozenset(
-    "client_secret client_assertion client_assertion_type password refresh_token access_token assertion "
-    "api_key".split()
+    {
+        *("client_secret", "client_assertion", "client_assertion_type", "password", "api_key"),
+        *("refresh_token", "access_token", "assertion"),
+    }
 )
 
 
@@ -31,5 +36,13 @@ def free_parameters(parameters: dict[str, str]) -> dict[str, str]:
     return parameters
 
 
+def free_refresh_parameters(parameters: dict[str, str]) -> dict[str, str]:
+    """The same for a refresh request, where GitLab and Reddit want `redirect_uri` repeated and nothing rests on it."""
+    free_parameters({name: value for name, value in parameters.items() if name != "redirect_uri"})
+    return parameters
+
+
 ExtraParameters = Annotated[dict[Line, Plain], AfterValidator(free_parameters)]
+"""Parameter name -> value."""
+RefreshParameters = Annotated[dict[Line, Plain], AfterValidator(free_refresh_parameters)]
 """Parameter name -> value."""

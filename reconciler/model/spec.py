@@ -104,8 +104,8 @@ def _moment(value: Any) -> Any:
         raise ValueError("write a date like 2027-01-31, or a time like 2027-01-31T12:00:00Z") from None
 
 
-_LINE_PATTERN = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
-_TEXT_PATTERN = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]+$"
+LINE_PATTERN = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+TEXT_PATTERN = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]+$"
 _SCALAR = ["string", "number", "boolean"]
 
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
@@ -142,15 +142,16 @@ Moment = Annotated[
     ),
 ]
 """An instant: RFC 3339 with an offset, or a date, which lasts to its end in UTC."""
-Text = Annotated[str, Field(min_length=1, max_length=4096, pattern=_TEXT_PATTERN)]
+Text = Annotated[str, Field(min_length=1, max_length=4096, pattern=TEXT_PATTERN)]
 """Text of several lines, at most 4,096 characters."""
-Line = Annotated[str, Field(min_length=1, max_length=512, pattern=_LINE_PATTERN)]
+Line = Annotated[str, Field(min_length=1, max_length=512, pattern=LINE_PATTERN)]
 """One line without control characters or blanks around it, at most 512 characters."""
 Plain = Annotated[
     str,
-    Field(min_length=1, max_length=512, pattern=_LINE_PATTERN),
+    Field(min_length=1, max_length=512, pattern=LINE_PATTERN),
     WithJsonSchema({"type": _SCALAR, "minLength": 1, "maxLength": 512}),
 ]
 """A Line that is often written without quotes though it looks like a number or a boolean."""
-NameText = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
+NAME_TEXT_PATTERN = f"^{NAME_PATTERN}$"
+NameText = Annotated[str, Field(pattern=NAME_TEXT_PATTERN)]
 """A name of ours: one path segment."""
