@@ -69,6 +69,8 @@ class DesiredProvider:
     labels: Mapping[str, str]
     digest: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+    written: Behaviour | None = None
+    """`behaviour` before its parameters were filled in: trust asks which part of a URL the catalogue spells out."""
 
 
 @dataclass(frozen=True, slots=True)
