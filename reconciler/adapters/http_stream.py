@@ -173,9 +173,11 @@ class Stream(httpcore.NetworkStream):
     def __init__(self, backend: Backend, sock: socket.socket) -> None:
         self._backend = backend
         self._sock = sock
+        self._unsent = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         budget = self._backend.budget
+        self._flush(budget)
         self._sock.settimeout(budget.left())
         try:
             chunk = self._sock.recv(min(max_bytes, _CHUNK))
@@ -187,29 +189,40 @@ class Stream(httpcore.NetworkStream):
         return chunk
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        budget = self._backend.budget
+        """Kept until the answer is waited for: head and body leave in one segment, and in one system call."""
+        self._unsent += buffer
+
+    def _flush(self, budget: Budget) -> None:
+        if not self._unsent:
+            return
+        rest, self._unsent = memoryview(self._unsent), b""
         if isinstance(self._sock, ssl.SSLSocket) or not self._backend.encrypted:
             budget.sent = True
-        rest = memoryview(buffer)
-        while rest:
-            self._sock.settimeout(budget.left())
-            try:
+        try:
+            while rest:
+                self._sock.settimeout(budget.left())
                 rest = rest[self._sock.send(rest) :]
-            except TimeoutError:
-                raise Refused(budget.timed_out) from None
-            except OSError:
-                # httpcore goes on to read after this error: a server may answer early and close.
-                raise httpcore.WriteError("cut") from None
+        except TimeoutError:
+            raise Refused(budget.timed_out) from None
+        except OSError:
+            return  # a server may answer early and close: what it said is still to be read
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         budget = self._backend.budget
         try:
-            self._sock.settimeout(budget.left())
-            wrapped = ssl_context.wrap_socket(self._sock, server_hostname=server_hostname)
-        except BaseException as error:
+            wrapped = ssl_context.wrap_socket(
+                self._sock, server_hostname=server_hostname, do_handshake_on_connect=False
+            )
+        except (OSError, ValueError):
             self.close()
+            raise Refused("the TLS handshake failed") from None
+        try:
+            wrapped.settimeout(budget.left())
+            wrapped.do_handshake()
+        except BaseException as error:
+            wrapped.close()
             if isinstance(error, TimeoutError):
                 raise Refused(budget.timed_out) from None
             if isinstance(error, OSError):
