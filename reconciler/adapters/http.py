@@ -130,7 +130,7 @@ class HttpClient:
             line.carrier.close()
             loss = Loss.UNCLEAR if budget.sent else Loss.NOT_SENT
             return NoAnswer(
-                loss, "the answer is not HTTP, or was cut" if budget.sent else "connecting failed"
+                loss, "the answer is not HTTP, or was cut" if budget.sent else "the request could not be sent"
             )
         except BaseException:
             line.carrier.close()
