@@ -1,0 +1,132 @@
+"""When refusals are a provider's incident and not its accounts' (DESIGN §6.9, classification): circuits, as values.
+
+Rules:
+- client refusals (`invalid_client`, `unauthorized_client`): the circuit opens when two accounts agree, or the only one
+  that was tried; every later run sends one probe;
+- `invalid_request` and the like: one account is misconfigured; three in a run open the circuit, probed like that;
+- refused grants: five or more, and a fifth of the provider's accounts, in one run. Its accounts are held, three are
+  probed after an hour; still refused after a day an administrator is asked, and after another day each account is
+  judged for itself again;
+- one success closes any circuit: the client is known there, and grants work.
+Pure: what was seen in a run is a Tally, what is known from before is a Circuit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from reconciler.decide.token_response import TokenError
+from reconciler.model.limits import RefreshLimits
+from reconciler.model.state import ErrorClass, Reason
+from reconciler.model.status import Circuit
+
+_AGREEING_CLIENT_REFUSALS = 2
+_AGREEING_CONFIG_REFUSALS = 3
+_PROBES_OF_CLIENT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one provider answered in this run. `accounts`: how many it has, tried or not."""
+
+    accounts: int
+    tried: int = 0
+    succeeded: int = 0
+    refused: dict[ErrorClass, int] = field(default_factory=dict)
+    code: str = ""
+    """The last refusal's code, for people."""
+
+    def after_success(self) -> Tally:
+        return replace(self, tried=self.tried + 1, succeeded=self.succeeded + 1)
+
+    def after_refusal(self, error: TokenError) -> Tally:
+        counts = {**self.refused, error.judge: self.refused.get(error.judge, 0) + 1}
+        return replace(self, tried=self.tried + 1, refused=counts, code=error.code or self.code)
+
+    def count(self, judge: ErrorClass) -> int:
+        return self.refused.get(judge, 0)
+
+
+class Stage(Enum):
+    """What an incident lets through."""
+
+    OPEN = auto()
+    """Nobody, until its probe is due."""
+    PROBE = auto()
+    PASS = auto()
+    """Everybody: there is no incident, or it is so old that each account is judged for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    stage: Stage
+    probes: int = 0
+
+
+def admission(circuit: Circuit | None, *, now: datetime, limits: RefreshLimits) -> Admission:
+    """Who may be tried at the start of a run, given what the provider's record says."""
+    if circuit is None or _is_outlived(circuit, now=now, limits=limits):
+        return Admission(Stage.PASS)
+    if now < circuit.probe_at:
+        return Admission(Stage.OPEN)
+    return Admission(Stage.PROBE, limits.incident_probes if _is_grants(circuit) else _PROBES_OF_CLIENT)
+
+
+def is_mass_refusal(tally: Tally, limits: RefreshLimits) -> bool:
+    """So many grants were refused that it is not their people's doing."""
+    refused = tally.count(ErrorClass.NEEDS_CONSENT)
+    return refused >= limits.incident_accounts and refused >= limits.incident_share * tally.accounts
+
+
+def opened_by(tally: Tally, *, now: datetime, limits: RefreshLimits, finished: bool) -> Circuit | None:
+    """The circuit that this run's answers open where none is open, or None. `finished`: nothing more will be tried."""
+    if tally.succeeded == 0:
+        refusals = tally.count(ErrorClass.CLIENT)
+        alone = finished and refusals == tally.tried == 1
+        if refusals >= _AGREEING_CLIENT_REFUSALS or alone:
+            return Circuit(ErrorClass.CLIENT, Reason.CLIENT_REFUSED, now, now, tally.code, refusals)
+        refusals = tally.count(ErrorClass.CONFIG)
+        if refusals >= _AGREEING_CONFIG_REFUSALS:
+            return Circuit(ErrorClass.CONFIG, Reason.INVALID_REQUEST, now, now, tally.code, refusals)
+    if is_mass_refusal(tally, limits):
+        probe_at = now + limits.incident_probe_after
+        refusals = tally.count(ErrorClass.NEEDS_CONSENT)
+        return Circuit(
+            ErrorClass.NEEDS_CONSENT, Reason.PROVIDER_INCIDENT, now, probe_at, tally.code, refusals
+        )
+    return None
+
+
+def after_probes(circuit: Circuit, tally: Tally, *, now: datetime, limits: RefreshLimits) -> Circuit | None:
+    """What is left of `circuit` after its probes: closed by a success, else still open, older by one attempt."""
+    if tally.succeeded:
+        return None
+    if tally.tried == 0:
+        return circuit
+    if not _is_grants(circuit):
+        return circuit
+    judge = circuit.judge
+    if now - circuit.since >= limits.incident_needs_admin_after:
+        judge = ErrorClass.NEEDS_ADMIN
+    return replace(circuit, judge=judge, probe_at=now + limits.incident_probe_after)
+
+
+def _is_grants(circuit: Circuit) -> bool:
+    return circuit.reason is Reason.PROVIDER_INCIDENT
+
+
+def _is_outlived(circuit: Circuit, *, now: datetime, limits: RefreshLimits) -> bool:
+    if not _is_grants(circuit):
+        return False
+    return now - circuit.since >= 2 * limits.incident_needs_admin_after
+
+
+def lives_past_next_run(expires_at: datetime | None, *, now: datetime, due_within: timedelta | None) -> bool:
+    """Whether what workloads hold outlives the next scheduled run: then a transient failure is a warning only.
+
+    `due_within` is twice the interval of the schedule; unknown, a quarter of an hour is taken for it.
+    """
+    interval = due_within / 2 if due_within else timedelta(minutes=15)
+    return expires_at is not None and expires_at > now + interval

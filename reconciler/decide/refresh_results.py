@@ -1,0 +1,198 @@
+"""What a refresh is called in a report: outcome, reason, one line, and the exit code that it asks for (DESIGN §9).
+
+Rules:
+- what asks a person is attention, told elsewhere: by itself it asks for no exit code;
+- a transient failure is a warning while what workloads hold outlives the next scheduled run, a failure (4) otherwise;
+- another run's work is `held` (6); a provider's incident is `held` too (4);
+- the provider's codes are shown cleaned, its words never.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from reconciler.decide.refresh_effects import Conclusion, Ending
+from reconciler.decide.results import Outcome, Result
+from reconciler.decide.verdicts import speaks_of_grant
+from reconciler.errors import ReconcilerError, clean
+from reconciler.model.duration import format_rough
+from reconciler.model.location import Location
+from reconciler.model.names import Address
+from reconciler.model.state import Reason
+
+REFRESH = "refresh"
+REPUBLISH = "republish"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What else a line needs. `path` and `version`: where the access token was published now; '' and 0: nowhere."""
+
+    address: Address
+    location: Location | None
+    now: datetime
+    access_expires_at: datetime | None
+    lives_on: bool
+    """What workloads hold outlives the next scheduled run."""
+    path: str = ""
+    version: int = 0
+
+
+def refresh_result(ended: Conclusion, shown: Shown) -> Result:
+    """The report's line about one account."""
+    result = Result(
+        shown.address,
+        REFRESH,
+        Outcome.DONE,
+        reason=_reason(ended),
+        location=shown.location,
+        warnings=ended.warnings,
+    )
+    match ended.ending:
+        case Ending.REFRESHED:
+            word = "works again" if ended.recovered else "refreshed"
+            return replace(result, message=_good(word, shown))
+        case Ending.FRESH:
+            if shown.version:
+                return replace(result, action=REPUBLISH, message=_good("published again", shown))
+            return replace(result, outcome=Outcome.SKIPPED, message=_good("fresh", shown))
+        case Ending.WAITED:
+            return replace(result, message=_good("refreshed by another run", shown))
+        case Ending.HELD:
+            return _held(result, ended, shown)
+        case Ending.WAITING:
+            line = f"the provider refused it{_code(ended)}; tried again {_at(ended.not_before, shown)}"
+            return replace(result, outcome=Outcome.SKIPPED, message=line)
+        case Ending.REFUSED:
+            return _refused(result, ended, shown)
+        case Ending.UNCLEAR | Ending.KEPT:
+            return _unclear(result, ended, shown)
+        case Ending.SUPERSEDED:
+            line = "a newer grant was stored meanwhile; what this run got is dropped"
+            return replace(result, message=line, warnings=(*ended.warnings, line))
+        case Ending.NOT_STORED:
+            return _failed(
+                result, ended, "the provider gave new tokens and the store did not take them in time"
+            )
+        case Ending.STORE_FAILED:
+            return _failed(result, ended, "the store failed before anything was sent to the provider")
+        case Ending.NO_GRANT:
+            line = "there is no grant to refresh"
+            return replace(result, outcome=Outcome.SKIPPED, message=line)
+        case Ending.NOT_OURS:
+            line = "the grant belongs to another reconciler"
+            return replace(result, outcome=Outcome.REFUSED, message=line, error=line, code=4)
+        case Ending.MISMATCH:
+            return _mismatch(result, ended)
+        case _:
+            assert_never(ended.ending)
+
+
+def failed_result(
+    error: ReconcilerError, address: Address, *, location: Location | None, action: str = REFRESH
+) -> Result:
+    """A failure that is the tool's own sentence already."""
+    return Result(
+        address,
+        action,
+        Outcome.FAILED,
+        reason=type(error).__name__,
+        error=error.message,
+        message=error.message,
+        hint=error.hint or "",
+        location=location,
+        code=error.exit_code,
+    )
+
+
+def incident_result(reason: Reason, address: Address, *, location: Location | None) -> Result:
+    """Held with its provider, without a call."""
+    line = "not tried: its provider has an incident"
+    return Result(
+        address, REFRESH, Outcome.HELD, reason=reason.value, message=line, location=location, code=4
+    )
+
+
+def _held(result: Result, ended: Conclusion, shown: Shown) -> Result:
+    if ended.reason is Reason.REFRESH_UNCLEAR:
+        line = f"the last answer was unclear; tried again {_at(ended.not_before, shown)}"
+        return replace(result, outcome=Outcome.HELD, message=line, code=0 if shown.lives_on else 4)
+    return replace(result, outcome=Outcome.HELD, message="another run is refreshing it", code=6)
+
+
+def _refused(result: Result, ended: Conclusion, shown: Shown) -> Result:
+    refused = replace(result, outcome=Outcome.REFUSED, error=_why(ended))
+    verdict = None if ended.record is None else ended.record.verdict
+    if ended.error is None or not speaks_of_grant(ended.error.judge):
+        client = ended.error is not None and ended.error.judge.value == "client"
+        line = "the provider refuses our client" if client else "the provider is not ready for it now"
+        code = 4 if client or not shown.lives_on else 0
+        return replace(refused, message=f"{line}{_code(ended)}", code=code)
+    if verdict is not None and not verdict.confirmed:
+        line = f"refused once{_code(ended)}, a second answer decides"
+        return replace(refused, message=line, code=0 if shown.lives_on else 4)
+    return replace(refused, message=f"the provider refuses the grant{_code(ended)}")
+
+
+def _unclear(result: Result, ended: Conclusion, shown: Shown) -> Result:
+    line = f"no clear answer from the provider{_code(ended)}"
+    if shown.lives_on and shown.access_expires_at is not None:
+        line += f"; the token stays good until {shown.access_expires_at:%H:%M}"
+    failed = replace(result, outcome=Outcome.FAILED, message=line, error=_why(ended))
+    return replace(failed, code=0 if shown.lives_on else 4)
+
+
+def _failed(result: Result, ended: Conclusion, line: str) -> Result:
+    error = ended.trouble
+    why = f"{line}: {error.message}" if error is not None else line
+    code = error.exit_code if error is not None else 1
+    hint = (error.hint or "") if error is not None else ""
+    return replace(result, outcome=Outcome.FAILED, message=why, error=why, hint=hint, code=code)
+
+
+def _mismatch(result: Result, ended: Conclusion) -> Result:
+    if ended.reason is Reason.CLIENT_REPLACED:
+        line = "the grant was given to another client id: its refresh token is not sent"
+    else:
+        line = "the grant came from another origin: its refresh token is not sent there"
+    return replace(result, outcome=Outcome.REFUSED, message=line, error=line, code=3)
+
+
+def _reason(ended: Conclusion) -> str:
+    """'' where all went as planned; a suspicion is called by its name, not by what it may turn out to be."""
+    verdict = None if ended.record is None else ended.record.verdict
+    if ended.ending in (Ending.REFUSED, Ending.WAITING) and verdict is not None and not verdict.confirmed:
+        if ended.error is None or speaks_of_grant(ended.error.judge):
+            return Reason.GRANT_SUSPECTED.value
+    if ended.reason is None:
+        return type(ended.trouble).__name__ if ended.trouble is not None else ""
+    return "" if ended.reason is Reason.FRESH else ended.reason.value
+
+
+def _good(word: str, shown: Shown) -> str:
+    line = word
+    if shown.access_expires_at is not None:
+        rough = format_rough(shown.access_expires_at - shown.now)
+        line += f", good until {shown.access_expires_at:%H:%M} ({rough})"
+    return f"{line}, written to {shown.path} (version {shown.version})" if shown.version else line
+
+
+def _code(ended: Conclusion) -> str:
+    verdict = None if ended.record is None else ended.record.verdict
+    code = ended.error.code if ended.error is not None else (verdict.code if verdict is not None else "")
+    return f" ({clean(code, cap=80)})" if code else ""
+
+
+def _why(ended: Conclusion) -> str:
+    said = "" if ended.error is None else ended.error.message
+    if ended.trouble is not None:
+        return f"{said}; {ended.trouble.message}" if said else ended.trouble.message
+    return said
+
+
+def _at(moment: datetime | None, shown: Shown) -> str:
+    if moment is None or moment <= shown.now:
+        return "by the next run"
+    return f"after {moment:%H:%M} (in {format_rough(moment - shown.now)})"
