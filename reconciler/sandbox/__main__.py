@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--client-id", help="a confidential client to begin with")
     add("--client-secret", help="its secret; random if not given")
     add("--control-token", help="what control calls present; random if not given")
+    add("--lifeline", action="store_true", help="end when standard input does: a parent's death is noticed")
     add("--no-control", action="store_true", help="no control calls over HTTP")
     return parser
 
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(wrong))
     client = {"client_id": given.client_id, "client_secret": given.client_secret} if given.client_id else None
     try:
-        serve(config, client=client)
+        serve(config, client=client, lifeline=sys.stdin if given.lifeline else None)
     except OSError as wrong:
         sys.stderr.write(f"error: cannot listen on {config.host} port {config.port}: {wrong.strerror}\n")
         return 1

@@ -46,7 +46,10 @@ class RemoteSandbox:
     def spawn(*arguments: str) -> RemoteSandbox:
         """Start a sandbox as a child process; `arguments` as `python -m reconciler.sandbox --help` lists them."""
         child = subprocess.Popen(  # noqa: S603  # our own module, under our own interpreter
-            [sys.executable, "-m", "reconciler.sandbox", *arguments], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "reconciler.sandbox", "--lifeline", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         line = child.stdout.readline() if child.stdout is not None else ""
         if not line:
@@ -148,8 +151,9 @@ class RemoteSandbox:
 
 def _end(child: subprocess.Popen[str]) -> None:
     child.wait(timeout=15)
-    if child.stdout is not None:
-        child.stdout.close()
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            stream.close()
 
 
 def _with_policy(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,13 +19,22 @@ from reconciler.sandbox.protocol.metadata import server_metadata
 from reconciler.sandbox.sandbox import Sandbox
 
 
-def serve(config: SandboxConfig, *, client: dict[str, Any] | None = None, out: TextIO | None = None) -> None:
+def serve(
+    config: SandboxConfig,
+    *,
+    client: dict[str, Any] | None = None,
+    out: TextIO | None = None,
+    lifeline: TextIO | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; the JSON line goes to `out` (standard output, if None).
 
-    `client` are the arguments of `Control.add_client` for one client to begin with. Call it from the main thread:
-    signals go there.
+    `client` are the arguments of `Control.add_client` for one client to begin with. The end of `lifeline`, a pipe that
+    a parent holds open, ends the sandbox too, so that a parent that is killed leaves nothing behind. Call it from the
+    main thread: signals go there.
     """
     stop = threading.Event()
+    if lifeline is not None:
+        threading.Thread(target=_watch, args=(lifeline, stop), name="sandbox-lifeline", daemon=True).start()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
@@ -39,6 +48,12 @@ def serve(config: SandboxConfig, *, client: dict[str, Any] | None = None, out: T
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _watch(lifeline: TextIO, stop: threading.Event) -> None:
+    while lifeline.read(4096):
+        pass
+    stop.set()
 
 
 def describe(sandbox: Sandbox) -> dict[str, Any]:

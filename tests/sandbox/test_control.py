@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -113,6 +114,16 @@ def test_a_sandbox_listens_on_loopback_only(host: str) -> None:
         SandboxConfig(host=host)
 
 
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
 def test_a_sandbox_listens_on_ipv6_too(start: Start) -> None:
     sandbox = start(host="::1")
     assert httpx.get(f"{sandbox.issuer}/.well-known/openid-configuration").json()["issuer"] == sandbox.issuer
@@ -155,6 +166,21 @@ def test_a_process_says_where_it_is_and_ends_at_a_signal() -> None:
         os.kill(pid, 0)
 
 
+def test_a_process_ends_when_its_parent_lets_go_of_it() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "reconciler.sandbox", "--lifeline"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert json.loads(child.stdout.readline())["pid"] == child.pid
+    child.stdin.close()
+    assert child.wait(timeout=20) == 0
+    child.stdout.close()
+
+
 def test_a_process_prints_one_line_and_nothing_more() -> None:
     child = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "reconciler.sandbox"],
@@ -180,8 +206,11 @@ def test_a_process_prints_one_line_and_nothing_more() -> None:
 
 
 def test_serving_here_ends_at_a_signal_and_gives_the_signals_back() -> None:
-    out, before = io.StringIO(), signal.getsignal(signal.SIGTERM)
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    class Ready(io.StringIO):
+        def flush(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    out, before = Ready(), signal.getsignal(signal.SIGTERM)
     serve(SandboxConfig(control=False), client={"client_id": "app"}, out=out)
     line = json.loads(out.getvalue())
     assert line["client_id"] == "app"

@@ -86,15 +86,13 @@ def test_half_of_an_answer_can_arrive(app: Application) -> None:
 
 def test_an_answer_can_come_late_with_its_work_done_already(app: Application) -> None:
     token = seeded(app)
-    app.sandbox.add_fault(faults.delay("token", 0.4))
-    started = time.monotonic()
+    app.sandbox.add_fault(faults.delay("token", 1.0))
     waiting = threading.Thread(target=app.refresh, args=(token,))
     waiting.start()
     while app.sandbox.counters()["exchanges_total"] == 0:
-        assert time.monotonic() - started < 0.4, "the work was done at once"
-        time.sleep(0.01)
+        time.sleep(0.005)
+    assert waiting.is_alive(), "the work was done while the answer was still to come"
     waiting.join()
-    assert time.monotonic() - started >= 0.4
 
 
 def test_an_answer_can_come_late_with_its_work_done_at_the_end(app: Application) -> None:
@@ -146,7 +144,7 @@ def test_stopping_does_not_wait_for_a_slow_answer(start: Start) -> None:
     sandbox.stop()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert len(broken) == 2
 
 
