@@ -40,7 +40,7 @@ class Shown:
     version: int = 0
 
 
-def refresh_result(ended: Conclusion, shown: Shown) -> Result:
+def refresh_result(ended: Conclusion, shown: Shown) -> Result:  # noqa: C901  a table: one row for each ending
     """The report's line about one account."""
     result = Result(
         shown.address,
@@ -54,9 +54,9 @@ def refresh_result(ended: Conclusion, shown: Shown) -> Result:
         case Ending.REFRESHED:
             word = "works again" if ended.recovered else "refreshed"
             return replace(result, message=_good(word, shown))
+        case Ending.FRESH if shown.version:
+            return replace(result, action=REPUBLISH, message=_good("published again", shown))
         case Ending.FRESH:
-            if shown.version:
-                return replace(result, action=REPUBLISH, message=_good("published again", shown))
             return replace(result, outcome=Outcome.SKIPPED, message=_good("fresh", shown))
         case Ending.WAITED:
             return replace(result, message=_good("refreshed by another run", shown))
@@ -163,9 +163,10 @@ def _mismatch(result: Result, ended: Conclusion) -> Result:
 def _reason(ended: Conclusion) -> str:
     """'' where all went as planned; a suspicion is called by its name, not by what it may turn out to be."""
     verdict = None if ended.record is None else ended.record.verdict
-    if ended.ending in (Ending.REFUSED, Ending.WAITING) and verdict is not None and not verdict.confirmed:
-        if ended.error is None or speaks_of_grant(ended.error.judge):
-            return Reason.GRANT_SUSPECTED.value
+    suspected = verdict is not None and not verdict.confirmed
+    spoken = ended.error is None or speaks_of_grant(ended.error.judge)
+    if ended.ending in (Ending.REFUSED, Ending.WAITING) and suspected and spoken:
+        return Reason.GRANT_SUSPECTED.value
     if ended.reason is None:
         return type(ended.trouble).__name__ if ended.trouble is not None else ""
     return "" if ended.reason is Reason.FRESH else ended.reason.value
