@@ -12,8 +12,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.decide.provider_change import FieldChange, Precondition, ProviderChange
 from reconciler.model.location import Location
 from reconciler.model.names import Address
+
+__all__ = [
+    "MAINTENANCE",
+    "REMOVALS",
+    "Action",
+    "Blocked",
+    "Change",
+    "FieldChange",
+    "GuardHit",
+    "GuardName",
+    "Precondition",
+    "Risk",
+]
 
 
 class Action(StrEnum):
@@ -44,25 +58,6 @@ class Risk(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FieldChange:
-    """One field that differs. `before` '' where it was not there; both are names, versions or digests."""
-
-    name: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Precondition:
-    """What must still hold when a saved plan is run: the newest KV version at `path` (0: none), and what its metadata
-    says it was made from (`digest`, '' where that does not matter)."""
-
-    path: str
-    version: int
-    digest: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """One thing to do. `reason` is a CamelCase code, `message` one line for people."""
 
@@ -71,11 +66,17 @@ class Change:
     reason: str
     message: str
     risk: Risk = Risk.LOW
+    consequence: str = ""
+    """What may be lost by it, one clause; '' where nothing."""
     fields: tuple[FieldChange, ...] = ()
     preconditions: tuple[Precondition, ...] = ()
     location: Location | None = None
     notes: tuple[str, ...] = ()
     """Further lines: what a person must do elsewhere (`redirect URI to allow at its console: …`)."""
+    provider_change: ProviderChange | None = None
+    """What `engine/register` carries out, where the object is a provider."""
+    protected: bool = False
+    """By the manifest or by the stored record."""
 
     @property
     def removes(self) -> bool:

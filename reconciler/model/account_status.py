@@ -61,6 +61,8 @@ class AccountStatus:
     source: str = ""
     """file:line of the manifest when it was last applied."""
     protect: bool = False
+    deletion_policy: str = ""
+    """`Revoke`: removing the account takes the grant back at the provider; '' and `Orphan`: it does not."""
     code: str = ""
     """The provider's code behind the reason, cleaned."""
     commit: str = ""
@@ -92,6 +94,7 @@ class AccountStatus:
             "owner": self.owner,
             "source": self.source,
             "protect": "true" if self.protect else "",
+            "deletion-policy": self.deletion_policy,
             "code": self.code,
             "commit": self.commit,
             "tool": self.tool,
@@ -131,6 +134,7 @@ class AccountStatus:
             owner=texts.get("owner", ""),
             source=texts.get("source", ""),
             protect=texts.get("protect") == "true",
+            deletion_policy=texts.get("deletion-policy", ""),
             code=texts.get("code", ""),
             commit=texts.get("commit", ""),
             tool=texts.get("tool", ""),

@@ -52,3 +52,7 @@ class Observed:
     accounts: Mapping[Address, ObservedAccount] = field(default_factory=dict)
     secrets: Mapping[StorePath, ObservedSecret] = field(default_factory=dict)
     trust: TrustView | None = None
+    trust_unreadable: str = ""
+    """Why the settings of trust could not be read; then every provider is blocked."""
+    unlisted: tuple[str, ...] = ()
+    """Folders that the store would not list: what is there and not declared was not seen."""

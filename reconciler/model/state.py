@@ -69,6 +69,7 @@ class Reason(StrEnum):
     STORE_UNREADABLE = "StoreUnreadable"
     SECRET_MISSING = "SecretMissing"
     FOREIGN_OWNER = "ForeignOwner"
+    CLIENT_SECRET_EXPIRES_SOON = "ClientSecretExpiresSoon"
     RECOVERED = "Recovered"
     MANIFEST_INVALID = "ManifestInvalid"
 

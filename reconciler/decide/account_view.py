@@ -1,0 +1,203 @@
+"""One account as the store's metadata and the manifest show it together: the facts that `decide/health` judges.
+
+Rules:
+- nothing is judged here; each property is one fact, and says what it is taken from;
+- ages are judged by the store's clock: `now` and `created_time` are its own;
+- what is not recorded is unknown, and unknown is never taken for a reason to ask a person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reconciler.decide.incidents import Stage, admission
+from reconciler.decide.timing import Timing, assess_account, idle_limit
+from reconciler.model.behaviour import AccessTokenRules, RefreshTokenRules, ScopeRules
+from reconciler.model.desired import DesiredAccount, DesiredProvider
+from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
+from reconciler.model.names import Address
+from reconciler.model.observed import ObservedAccount, ObservedProvider
+from reconciler.model.state import GrantType
+from reconciler.model.status import MANAGED_BY, AccountStatus, Circuit, ownership_mark
+from reconciler.model.stored import VersionInfo
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """`account` None: not declared. `not_ready`: why its provider may not be called in this run ('' it may)."""
+
+    address: Address
+    account: DesiredAccount | None
+    observed: ObservedAccount
+    provider: DesiredProvider | None
+    provider_observed: ObservedProvider | None
+    now: datetime
+    owner: str
+    broken: bool = False
+    not_ready: str = ""
+    due_within: timedelta | None = None
+    limits: RefreshLimits = REFRESH_LIMITS
+
+    @property
+    def status(self) -> AccountStatus | None:
+        return self.observed.status
+
+    @property
+    def foreign(self) -> str:
+        """The mark on the account's key where it is not ours (`nobody` for none); '' where it is, or there is no key."""
+        tokens = self.observed.tokens
+        if tokens is None:
+            return ""
+        mark = tokens.custom.get(MANAGED_BY, "")
+        return "" if mark == ownership_mark(self.owner) else (mark or "nobody")
+
+    @property
+    def published(self) -> VersionInfo | None:
+        """The newest token version, where workloads can read it."""
+        newest = self.observed.tokens.newest if self.observed.tokens else None
+        return newest if newest is not None and newest.alive else None
+
+    @property
+    def is_person(self) -> bool:
+        """True where a person's consent stands behind the grant."""
+        return self.account is None or self.account.grant is not GrantType.CLIENT_CREDENTIALS
+
+    @property
+    def has_grant(self) -> bool:
+        """A grant is on record, by its projection."""
+        status = self.status
+        return status is not None and (status.grant_version > 0 or status.consented_at is not None)
+
+    @property
+    def circuit(self) -> Circuit | None:
+        """The provider's open incident; None where it is so old that each account is judged for itself."""
+        observed = self.provider_observed
+        circuit = observed.status.circuit if observed and observed.status else None
+        passes = admission(circuit, now=self.now, limits=self.limits).stage is Stage.PASS
+        return None if passes else circuit
+
+    # ------------------------------------------------------------------------------------------------------- time
+
+    @property
+    def timing(self) -> Timing | None:
+        """Thresholds of the published token; None where there is none."""
+        if self.published is None:
+            return None
+        return assess_account(
+            self.address,
+            lifetime=self._lifetime,
+            issued_at=self.published.created_time,
+            now=self.now,
+            access=self._access_rules,
+            refresh=self._refresh_rules,
+            window=self.account.window if self.account else None,
+            due_within=self.due_within,
+            limits=self.limits,
+        )
+
+    @property
+    def access_expires_at(self) -> datetime | None:
+        return None if self.published is None else self.published.created_time + self._lifetime
+
+    @property
+    def unfinished_since(self) -> datetime | None:
+        """When a grant was written that is newer than both its projection and what is published (DESIGN §5)."""
+        grants = self.observed.grants
+        newest = grants.newest if grants else None
+        if newest is None or not newest.alive:
+            return None
+        known = self.status.grant_version if self.status else 0
+        if newest.version <= known:
+            return None
+        if self.published is not None and self.published.created_time >= newest.created_time:
+            return None
+        return newest.created_time
+
+    @property
+    def idle_death(self) -> datetime | None:
+        """When the grant dies unless it is used before; None: not of idleness, or unknown."""
+        idle = self.status.refresh_idle if self.status else None
+        idle = idle or idle_limit(self._refresh_rules)
+        used = self.observed.tokens.newest if self.observed.tokens else None
+        return None if idle is None or used is None or not self.is_person else used.created_time + idle
+
+    @property
+    def grant_dies_at(self) -> datetime | None:
+        """The earlier of the date that no refresh moves and the end by idleness."""
+        ends = self.status.refresh_expires_at if self.status else None
+        known = [moment for moment in (ends, self.idle_death) if moment is not None]
+        return min(known) if known else None
+
+    @property
+    def _lifetime(self) -> timedelta:
+        recorded = self.status.lifetime if self.status else None
+        return recorded or self._access_rules.lifetime or self.limits.default_lifetime
+
+    @property
+    def _access_rules(self) -> AccessTokenRules:
+        return self.provider.behaviour.access_token if self.provider else AccessTokenRules()
+
+    @property
+    def _refresh_rules(self) -> RefreshTokenRules:
+        return self.provider.behaviour.refresh_token if self.provider else RefreshTokenRules()
+
+    # ----------------------------------------------------------------------------------------------------- consent
+
+    @property
+    def provider_differs(self) -> bool:
+        """The grant on record came from another provider than the manifest names."""
+        status = self.status
+        return (
+            self.account is not None
+            and status is not None
+            and self.has_grant
+            and status.provider not in ("", str(self.account.provider))
+        )
+
+    @property
+    def client_differs(self) -> bool:
+        """The grant on record was given to another client than the provider has, or will have."""
+        status = self.status
+        return status is not None and status.client_id != "" and self._client_id not in ("", status.client_id)
+
+    @property
+    def _client_id(self) -> str:
+        declared = self.provider.client.id if self.provider else None
+        recorded = self.provider_observed.status if self.provider_observed else None
+        return declared or (recorded.client_id if recorded else "")
+
+    @property
+    def widened(self) -> tuple[str, ...]:
+        """Scopes that the manifest asks for and the consent on record was not asked for. Nothing recorded: none."""
+        status = self.status
+        if self.account is None or status is None or not status.requested_scopes:
+            return ()
+        return tuple(s for s in self.account.scopes if s not in status.requested_scopes)
+
+    @property
+    def missing_scopes(self) -> tuple[str, ...]:
+        """Scopes that the manifest asks for and the provider did not grant, as far as its answers tell."""
+        status = self.status
+        if self.account is None or status is None or not status.granted_scopes:
+            return ()
+        rules = self.provider.behaviour.scopes if self.provider else ScopeRules()
+        if not rules.echoed or not rules.in_request:
+            return self.widened
+        granted = set(status.granted_scopes)
+        return tuple(
+            scope
+            for scope in self.account.scopes
+            if scope not in granted
+            and rules.aliases.get(scope) not in granted
+            and (scope not in rules.not_echoed or scope in self.widened)
+        )
+
+    @property
+    def identity_differs(self) -> bool:
+        """What was consented to differs, and neither provider nor scopes explain it: the identity pin changed."""
+        status = self.status
+        if self.account is None or status is None or not status.consent_digest or not self.has_grant:
+            return False
+        same_scopes = set(self.account.scopes) == set(status.requested_scopes)
+        return same_scopes and self.account.consent_digest != status.consent_digest

@@ -1,0 +1,192 @@
+"""Desired and observed, joined: what changes, what is kept alive, what is blocked, who is needed (DESIGN §8).
+
+Rules:
+- providers are judged first: what is wrong with one decides whether its accounts may be touched;
+- the order of files and of the store's answers never matters: everything is sorted by address;
+- only selected objects are listed; removals are found among what bears our mark and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.decide.account_changes import account_change, account_removal
+from reconciler.decide.account_view import AccountView
+from reconciler.decide.attention import (
+    account_attention,
+    circuit_attention,
+    provider_attention,
+    sort_attention,
+)
+from reconciler.decide.changes import Action, Blocked, Change
+from reconciler.decide.health import Health, judge_account
+from reconciler.decide.plan_options import PlanOptions
+from reconciler.decide.provider_changes import provider_change
+from reconciler.decide.results import Attention
+from reconciler.model.desired import Desired
+from reconciler.model.names import Address, Kind
+from reconciler.model.observed import Observed, ObservedAccount
+from reconciler.model.state import AccountState, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """`removals`: not declared any more, whether or not they will be pruned. `foreign`: declared accounts at a path
+    that another owner wrote. `views` and `healths` hold every account, selected or not."""
+
+    changes: tuple[Change, ...]
+    removals: tuple[Change, ...]
+    maintenance: tuple[Change, ...]
+    blocked: tuple[Blocked, ...]
+    attention: tuple[Attention, ...]
+    foreign: tuple[Address, ...]
+    views: Mapping[Address, AccountView]
+    healths: Mapping[Address, Health]
+    unchanged: int
+
+
+def diff(desired: Desired, observed: Observed, *, options: PlanOptions) -> Diff:
+    """Everything that differs. Pure; raises nothing for content."""
+    provider_parts = _providers(desired, observed, options)
+    blocked = {b.address: b for b in provider_parts.values() if isinstance(b, Blocked)}
+    views = account_views(desired, observed, options=options, not_ready=_not_ready(blocked))
+    healths = {address: judge_account(view) for address, view in views.items()}
+    listed = {a for a in _known(desired, observed) if _is_selected(a, desired, observed, options)}
+
+    changes = [part for a, part in provider_parts.items() if isinstance(part, Change) and a in listed]
+    removals = [change for change in changes if change.removes]
+    changes = [change for change in changes if not change.removes]
+    maintenance: list[Change] = []
+    held_back = [b for b in blocked.values() if b.address in listed]
+    for address in sorted(a for a in views if a in listed):
+        view = views[address]
+        change, removal = account_change(view), account_removal(view)
+        changes += [change] if change else []
+        removals += [removal] if removal and not desired.unreadable else []
+        kept = upkeep(view, healths[address])
+        maintenance += [kept] if kept else []
+        held_back += [_unreadable(view)] if view.observed.unreadable and view.account else []
+    attention = _attention(desired, observed, views=views, healths=healths, listed=listed)
+    parts: tuple[Change | Blocked | Attention, ...] = (*changes, *maintenance, *held_back, *attention)
+    touched = {part.address for part in parts}
+    declared = {a for a in (*desired.providers, *desired.accounts) if a in listed}
+    return Diff(
+        changes=tuple(sorted(changes, key=_order)),
+        removals=() if desired.unreadable else tuple(sorted(removals, key=_removal_order)),
+        maintenance=tuple(sorted(maintenance, key=_order)),
+        blocked=tuple(sorted(held_back, key=lambda b: (not b.trust_change, b.address))),
+        attention=attention,
+        foreign=tuple(sorted(a for a in listed if a in views and _is_foreign(views[a]))),
+        views=views,
+        healths=healths,
+        unchanged=len(declared - touched),
+    )
+
+
+def account_views(
+    desired: Desired, observed: Observed, *, options: PlanOptions, not_ready: Mapping[Address, str]
+) -> dict[Address, AccountView]:
+    """One view an account that is declared, broken or stored. `not_ready`: provider -> why it may not be called."""
+    views: dict[Address, AccountView] = {}
+    broken = {address for address in desired.broken if address.kind is Kind.ACCOUNT}
+    for address in sorted({*desired.accounts, *broken, *observed.accounts}):
+        account = desired.accounts.get(address)
+        seen = observed.accounts.get(address, ObservedAccount(address))
+        provider = desired.provider_of(account) if account else None
+        views[address] = AccountView(
+            address=address,
+            account=account,
+            observed=seen,
+            provider=provider,
+            provider_observed=observed.providers.get(provider.address) if provider else None,
+            now=observed.now,
+            owner=options.owner,
+            broken=address in desired.broken,
+            not_ready=not_ready.get(provider.address, "") if provider else "",
+            due_within=options.due_within,
+            limits=options.limits,
+        )
+    return views
+
+
+def upkeep(view: AccountView, health: Health) -> Change | None:
+    """What keeps an account's token alive, or takes it away while the account is suspended."""
+    if view.account is None or view.observed.unreadable or view.foreign or view.broken:
+        return None
+    if health.state is AccountState.SUSPENDED:
+        return None if view.published is None else _kept(view, Action.WITHDRAW, health.reason, "suspended")
+    if not health.due:
+        return None
+    unpublished = health.state is AccountState.IN_DOUBT
+    return _kept(view, Action.REPUBLISH if unpublished else Action.REFRESH, health.reason, health.message)
+
+
+def _kept(view: AccountView, action: Action, reason: Reason, message: str) -> Change:
+    location = view.account.location if view.account else None
+    return Change(view.address, action, reason.value, message, location=location)
+
+
+def _providers(
+    desired: Desired, observed: Observed, options: PlanOptions
+) -> dict[Address, Change | Blocked | None]:
+    known = sorted({*desired.providers, *observed.providers} - desired.broken)
+    return {address: provider_change(address, desired, observed, options=options) for address in known}
+
+
+def _not_ready(blocked: Mapping[Address, Blocked]) -> dict[Address, str]:
+    return {address: part.message for address, part in blocked.items()}
+
+
+def _known(desired: Desired, observed: Observed) -> set[Address]:
+    return {*desired.providers, *desired.accounts, *desired.broken, *observed.providers, *observed.accounts}
+
+
+def _is_selected(address: Address, desired: Desired, observed: Observed, options: PlanOptions) -> bool:
+    declared = desired.providers.get(address) or desired.accounts.get(address)
+    if declared is not None:
+        return options.selection.includes(address, declared.labels)
+    seen = observed.accounts.get(address)
+    recorded = seen.status.labels if seen and seen.status else {}
+    return options.selection.includes(address, recorded)
+
+
+def _attention(
+    desired: Desired,
+    observed: Observed,
+    *,
+    views: Mapping[Address, AccountView],
+    healths: Mapping[Address, Health],
+    listed: set[Address],
+) -> tuple[Attention, ...]:
+    lines: list[Attention | None] = [account_attention(views[a], healths[a]) for a in views if a in listed]
+    for address, provider in desired.providers.items():
+        seen = observed.providers.get(address)
+        if seen is not None and address in listed:
+            waiting = sum(1 for account in desired.accounts_of(address) if account.address in views)
+            lines.append(circuit_attention(provider, seen, accounts=waiting))
+            lines.append(provider_attention(provider, seen, now=observed.now))
+    return sort_attention((line for line in lines if line), now=observed.now)
+
+
+def _unreadable(view: AccountView) -> Blocked:
+    return Blocked(
+        view.address,
+        Reason.STORE_UNREADABLE.value,
+        f"the store does not let us read it: {view.observed.unreadable}",
+        hint="give the login's policy read and list on the metadata of this path",
+        location=view.account.location if view.account else None,
+    )
+
+
+def _is_foreign(view: AccountView) -> bool:
+    return view.account is not None and view.foreign != "" and not view.observed.unreadable
+
+
+def _order(change: Change) -> tuple[int, Address]:
+    return list(Action).index(change.action), change.address
+
+
+def _removal_order(change: Change) -> tuple[int, Address]:
+    """Accounts first: taking a grant back needs its provider."""
+    return list(Action).index(change.action), change.address

@@ -1,0 +1,25 @@
+"""How a plan is asked for: whose objects, which of them, and what a person allowed. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reconciler.decide.changes import GuardName
+from reconciler.decide.selection import EVERYTHING, Selection
+from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
+from reconciler.model.names import Address
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """`owner` is RECONCILER_OWNER. `allowed`: guards that a flag passes. `register_again`: providers whose interrupted
+    registration may be repeated. `due_within`: a token with less than this left is due (None: its own thresholds)."""
+
+    owner: str = "default"
+    selection: Selection = EVERYTHING
+    prune: bool = False
+    allowed: frozenset[GuardName] = frozenset()
+    register_again: frozenset[Address] = frozenset()
+    due_within: timedelta | None = None
+    limits: RefreshLimits = REFRESH_LIMITS

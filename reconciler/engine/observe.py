@@ -1,0 +1,266 @@
+"""Reads what the store says of everything, by metadata alone, within the budget of DESIGN §5.
+
+Rules:
+- lists: `tokens/`, `providers/`, `grants/` where a single-use base is declared, and each namespace below them;
+- one metadata read an account (two for single-use), a provider, a distinct client secret; one data read a trust key;
+  where the server scans metadata in bulk, its pages take the place of lists and reads;
+- a key that no list shows is not read: it does not exist; a list that is denied makes us read what is declared;
+- a path that is denied makes that one object unknown; only the store as a whole ends the run;
+- writes nothing, and reads no data but that of `trust/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from reconciler.decide.trust_origins import credentials_of
+from reconciler.engine.trust import read_trust
+from reconciler.errors import PathDenied, RecordInvalid
+from reconciler.model.desired import Desired, DesiredProvider
+from reconciler.model.names import Address, Kind, is_name
+from reconciler.model.observed import Observed, ObservedAccount, ObservedProvider, ObservedSecret
+from reconciler.model.status import AccountStatus, ProviderStatus
+from reconciler.model.store_path import Layout, StorePath
+from reconciler.model.stored import KeyMetadata
+from reconciler.model.trust import TrustView
+from reconciler.ports import MetadataStore
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One key's metadata, or why it could not be read."""
+
+    metadata: KeyMetadata | None = None
+    unreadable: str = ""
+
+
+class _Reader:
+    """Shares one pool and one answer to "can this server scan" among all reads of a run."""
+
+    def __init__(self, store: MetadataStore, pool: ThreadPoolExecutor) -> None:
+        self._store = store
+        self._pool = pool
+        self.unlisted: list[str] = []
+
+    def each(self, work: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
+        return list(self._pool.map(work, items))
+
+    def folder(self, folder: StorePath, *, declared: Iterable[StorePath]) -> dict[StorePath, _Read]:
+        """Every key two levels below `folder`; where a list is denied, at least the declared ones."""
+        scanned = self.scan(folder)
+        if scanned is not None:
+            return {path: _Read(metadata) for path, metadata in scanned.items()}
+        wanted = self.listed(folder, frozenset(declared))
+        return dict(zip(wanted, self.each(self.read, wanted), strict=True))
+
+    def read(self, path: StorePath) -> _Read:
+        try:
+            return _Read(self._store.read_metadata(path))
+        except PathDenied as denied:
+            return _Read(unreadable=denied.message)
+
+    def scan(self, folder: StorePath) -> Mapping[StorePath, KeyMetadata] | None:
+        try:
+            return self._store.scan_metadata(folder)
+        except PathDenied:
+            return None
+
+    def listed(self, folder: StorePath, declared: frozenset[StorePath]) -> list[StorePath]:
+        names = self._list(folder)
+        if names is None:
+            return sorted(declared)
+        namespaces = [folder.child(n[:-1]) for n in names if n.endswith("/") and is_name(n[:-1])]
+        found: list[StorePath] = []
+        for namespace, below in zip(namespaces, self.each(self._list, namespaces), strict=True):
+            if below is None:
+                found += [path for path in declared if path.segments[:-1] == namespace.segments]
+            else:
+                found += [namespace.child(name) for name in below if is_name(name)]
+        return sorted(found)
+
+    def _list(self, folder: StorePath) -> list[str] | None:
+        try:
+            return self._store.list_keys(folder)
+        except PathDenied:
+            self.unlisted.append(str(folder))
+            return None
+
+
+def observe(
+    store: MetadataStore,
+    layout: Layout,
+    desired: Desired,
+    *,
+    jobs: int = 8,
+    accounts: Collection[Address] | None = None,
+) -> Observed:
+    """What the store says. `accounts`: only these and their providers, without lists (orphans are not seen then).
+
+    StoreError where the store as a whole cannot be used.
+    """
+    now = store.server_time()
+    with ThreadPoolExecutor(jobs, thread_name_prefix="observe") as pool:
+        reader = _Reader(store, pool)
+        if accounts is None:
+            declared, seen = set(desired.accounts), None
+            providers = list(desired.providers.values())
+        else:
+            declared, seen = (
+                {address for address in accounts if address in desired.accounts},
+                frozenset(accounts),
+            )
+            used = {desired.accounts[address].provider for address in declared}
+            providers = [provider for address, provider in desired.providers.items() if address in used]
+        tokens, grants, registered = _read_folders(
+            reader, layout, desired, providers=providers, declared=declared, only=seen
+        )
+        secrets = _read_secrets(reader, providers)
+    trust, trust_unreadable = _read_trust(store, layout, providers)
+    known = {*tokens, *grants}
+    return Observed(
+        store=store.describe(),
+        now=now,
+        providers={address: _provider(address, read) for address, read in sorted(registered.items())},
+        accounts={
+            a: _account(a, tokens.get(a), grants.get(a))
+            for a in sorted(known)
+            if a in tokens or a in declared
+        },
+        secrets=secrets,
+        trust=trust,
+        trust_unreadable=trust_unreadable,
+        unlisted=tuple(reader.unlisted),
+    )
+
+
+def observe_account(
+    store: MetadataStore, layout: Layout, address: Address, *, single_use: bool
+) -> ObservedAccount:
+    """One account anew: one metadata read, two for a single-use grant."""
+
+    def read(path: StorePath) -> _Read:
+        try:
+            return _Read(store.read_metadata(path))
+        except PathDenied as denied:
+            return _Read(unreadable=denied.message)
+
+    grants = read(layout.grant(address)) if single_use else None
+    return _account(address, read(layout.token(address)), grants)
+
+
+def observe_provider(store: MetadataStore, layout: Layout, address: Address) -> ObservedProvider:
+    """One provider anew: one metadata read."""
+    try:
+        return _provider(address, _Read(store.read_metadata(layout.provider(address))))
+    except PathDenied as denied:
+        return _provider(address, _Read(unreadable=denied.message))
+
+
+def _read_folders(
+    reader: _Reader,
+    layout: Layout,
+    desired: Desired,
+    *,
+    providers: Collection[DesiredProvider],
+    declared: Collection[Address],
+    only: frozenset[Address] | None,
+) -> tuple[dict[Address, _Read], dict[Address, _Read], dict[Address, _Read]]:
+    """`tokens/`, `grants/` and `providers/`, by address."""
+    guarded = {a for a in declared if _is_single_use(desired, a)}
+    if only is not None:
+        tokens = {address: reader.read(layout.token(address)) for address in sorted(only)}
+        grants = {address: reader.read(layout.grant(address)) for address in sorted(guarded)}
+        registered = {p.address: reader.read(layout.provider(p.address)) for p in providers}
+        return tokens, grants, registered
+    tokens = _by_address(
+        reader.folder(layout.tokens, declared=[layout.token(a) for a in declared]), layout, Kind.ACCOUNT
+    )
+    grants = {}
+    if any(p.behaviour.refresh_token.rotation.needs_intent for p in desired.providers.values()):
+        grants = _by_address(_guarded_grants(reader, layout, guarded), layout, Kind.ACCOUNT)
+    wanted = [layout.provider(p.address) for p in providers]
+    registered = _by_address(reader.folder(layout.providers, declared=wanted), layout, Kind.PROVIDER)
+    return tokens, grants, registered
+
+
+def _guarded_grants(reader: _Reader, layout: Layout, guarded: Collection[Address]) -> dict[StorePath, _Read]:
+    """Metadata of the grants of single-use accounts; of others nothing is read, though a scan may show them."""
+    wanted = frozenset(layout.grant(address) for address in guarded)
+    scanned = reader.scan(layout.grants)
+    if scanned is not None:
+        return {path: _Read(metadata) for path, metadata in scanned.items() if path in wanted}
+    listed = [path for path in reader.listed(layout.grants, wanted) if path in wanted]
+    return dict(zip(listed, reader.each(reader.read, listed), strict=True))
+
+
+def _is_single_use(desired: Desired, address: Address) -> bool:
+    account = desired.accounts.get(address)
+    provider = desired.provider_of(account) if account else None
+    if account is None or provider is None or not account.grant.needs_person:
+        return False
+    return provider.behaviour.refresh_token.rotation.needs_intent
+
+
+def _read_secrets(reader: _Reader, providers: Iterable[DesiredProvider]) -> dict[StorePath, ObservedSecret]:
+    """Every secret that a client names, once, however many keys of it are named."""
+    paths = sorted(
+        {
+            ref.path
+            for provider in providers
+            for ref in (
+                provider.client.secret_ref,
+                provider.client.id_ref,
+                provider.client.initial_access_token_ref,
+            )
+            if ref is not None
+        },
+        key=str,
+    )
+    reads = zip(paths, reader.each(reader.read, paths), strict=True)
+    return {path: ObservedSecret(path, read.metadata, read.unreadable) for path, read in reads}
+
+
+def _read_trust(
+    store: MetadataStore, layout: Layout, providers: Iterable[DesiredProvider]
+) -> tuple[TrustView | None, str]:
+    credentials = {name for provider in providers for name in credentials_of(provider)}
+    try:
+        return read_trust(store, layout, credentials=credentials), ""
+    except (PathDenied, RecordInvalid) as problem:
+        return None, problem.message
+
+
+def _by_address(reads: Mapping[StorePath, _Read], layout: Layout, kind: Kind) -> dict[Address, _Read]:
+    found: dict[Address, _Read] = {}
+    for path, read in reads.items():
+        address = layout.account_at(path) if kind is Kind.ACCOUNT else layout.provider_at(path)
+        if address is not None:
+            found[address] = read
+    return found
+
+
+def _account(address: Address, tokens: _Read | None, grants: _Read | None) -> ObservedAccount:
+    metadata = tokens.metadata if tokens else None
+    denied = [read.unreadable for read in (tokens, grants) if read is not None and read.unreadable]
+    return ObservedAccount(
+        address=address,
+        tokens=metadata,
+        grants=grants.metadata if grants else None,
+        status=AccountStatus.from_metadata(metadata.custom) if metadata else None,
+        unreadable=denied[0] if denied else "",
+    )
+
+
+def _provider(address: Address, read: _Read) -> ObservedProvider:
+    return ObservedProvider(
+        address=address,
+        metadata=read.metadata,
+        status=ProviderStatus.from_metadata(read.metadata.custom) if read.metadata else None,
+        unreadable=read.unreadable,
+    )
