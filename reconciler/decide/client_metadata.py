@@ -1,0 +1,85 @@
+"""What we ask for when we register a client (RFC 7591 §2), made from what is declared.
+
+Rules:
+- the same declaration gives the same metadata, so that its digest tells whether the server must be asked again;
+- only what the declaration implies is sent: grant types that the base knows, scopes where the provider names some;
+- a client with a loopback redirect is `native` (OpenID Connect Registration §2), which servers insist on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import assert_never
+
+from reconciler.model.behaviour import ClientAuth
+from reconciler.model.desired import DesiredProvider
+from reconciler.model.endpoint import parse_url
+from reconciler.model.state import GrantType
+
+_DIGEST_HEX = 16
+
+
+def client_metadata(desired: DesiredProvider) -> dict[str, object]:
+    """The JSON object of a registration request."""
+    grants = _grants(desired)
+    found: dict[str, object] = {
+        "client_name": desired.client.name or f"reconciler {desired.address.short}",
+        "token_endpoint_auth_method": auth_method(desired.behaviour.client_auth),
+        "application_type": "native" if any(_is_native(uri) for uri in desired.redirect_uris) else "web",
+        "redirect_uris": list(desired.redirect_uris),
+        "grant_types": grants,
+        "response_types": ["code"] if "authorization_code" in grants else [],
+    }
+    if desired.default_scopes:
+        separator = " "  # RFC 7591 §2, whatever the server's own requests are separated by
+        found["scope"] = separator.join(
+            sorted({*desired.default_scopes, *desired.behaviour.scopes.mandatory})
+        )
+    return found
+
+
+def metadata_digest(metadata: dict[str, object]) -> str:
+    """SHA-256 of the canonical JSON, first 16 hex digits."""
+    text = json.dumps(metadata, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_HEX]
+
+
+def auth_method(auth: ClientAuth) -> str:
+    """The registered name of a way to authenticate (RFC 7591 §2)."""
+    match auth:
+        case ClientAuth.BASIC:
+            return "client_secret_basic"
+        case ClientAuth.POST:
+            return "client_secret_post"
+        case ClientAuth.NONE:
+            return "none"
+        case _:
+            assert_never(auth)
+
+
+def client_auth(method: str) -> ClientAuth | None:
+    """The inverse of `auth_method`; None for a method that we do not speak."""
+    return next((auth for auth in ClientAuth if auth_method(auth) == method), None)
+
+
+def _grants(desired: DesiredProvider) -> list[str]:
+    found: list[str] = []
+    for grant in desired.behaviour.grants:
+        match grant:
+            case GrantType.AUTHORIZATION_CODE:
+                if desired.redirect_uris:
+                    found += ["authorization_code", "refresh_token"]
+            case GrantType.CLIENT_CREDENTIALS:
+                if desired.behaviour.client_auth is not ClientAuth.NONE:
+                    found.append("client_credentials")
+            case _:
+                assert_never(grant)
+    return found
+
+
+def _is_native(uri: str) -> bool:
+    try:
+        return parse_url(uri, allow_loopback_http=True).origin.is_loopback
+    except ValueError:
+        return True  # a scheme of its own (RFC 8252 §7.1)
