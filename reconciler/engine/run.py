@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reconciler.model.grant import Holder
@@ -13,6 +14,11 @@ from reconciler.ports import Clock, Entropy, Events, Failpoint, SecretStore, Tok
 
 def _no_failpoint(name: str) -> None:
     """Nothing happens outside of crash tests."""
+
+
+def _nobody_knows(holder: Holder) -> bool:
+    """Without a look at this machine's processes, no holder is provably dead."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +41,5 @@ class Run:
     failpoint: Failpoint = _no_failpoint
     stop: threading.Event = field(default_factory=threading.Event)
     """Set by SIGTERM and SIGINT: no further account is started."""
+    is_dead: Callable[[Holder], bool] = _nobody_knows
+    """Whether that process is provably gone: `adapters.processes.is_dead`."""

@@ -1,0 +1,41 @@
+"""The places where a crash matters, by name: crash tests kill a process at each, and everywhere else they do nothing.
+
+Each is reached right after what its name says is done (`before-` ones right before it).
+"""
+
+from __future__ import annotations
+
+from reconciler.decide.refresh_effects import Step
+
+REFRESH_FAILPOINTS = (
+    "refresh.grant-read",
+    "refresh.intent-written",
+    "refresh.answer-received",
+    "refresh.committed",
+    "refresh.released",
+    "refresh.unclear-written",
+    "refresh.verdict-written",
+    "refresh.published",
+    "refresh.status-written",
+)
+CONSENT_FAILPOINTS = (
+    "consent.answer-received",
+    "consent.announced",
+    "consent.committed",
+    "consent.published",
+    "consent.status-written",
+)
+REGISTER_FAILPOINTS = (
+    "register.intent-written",
+    "register.answer-received",
+    "register.committed",
+)
+FAILPOINTS = (*REFRESH_FAILPOINTS, *CONSENT_FAILPOINTS, *REGISTER_FAILPOINTS)
+
+AFTER_STEP = {
+    Step.INTENT: "refresh.intent-written",
+    Step.COMMIT: "refresh.committed",
+    Step.RELEASE: "refresh.released",
+    Step.UNCLEAR: "refresh.unclear-written",
+    Step.VERDICT: "refresh.verdict-written",
+}

@@ -1,0 +1,69 @@
+"""Takes away what an account had in the store: the token of a suspended one, everything of a forgotten one (DESIGN §8).
+
+Rules: a suspended account's grant stays as it is; `forget` leaves a tombstone, written by check-and-set, that still
+carries the refresh token; only a purge destroys; a refresh that is under way is not cut off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from reconciler.decide.results import Outcome, Result
+from reconciler.engine.drive import read_grant
+from reconciler.engine.run import Run
+from reconciler.errors import CasConflict, HeldByAnother, WriteUnclear
+from reconciler.model.desired import DesiredAccount
+from reconciler.model.grant import Op, Phase
+from reconciler.model.location import Location
+from reconciler.model.names import Address
+from reconciler.model.observed import ObservedAccount
+
+_TRIES = 5
+_OP_BYTES = 16
+
+
+def withdraw(run: Run, account: DesiredAccount, observed: ObservedAccount) -> Result:
+    """Take the published token away (it can be undeleted by an operator); the grant stays and is not refreshed."""
+    newest = observed.tokens.newest if observed.tokens else None
+    result = Result(account.address, "withdraw", Outcome.SKIPPED, location=account.location)
+    if newest is None or not newest.alive:
+        return result
+    run.store.delete_newest(run.layout.token(account.address))
+    return replace(result, outcome=Outcome.DONE, message="suspended: the published token is withdrawn")
+
+
+def forget(
+    run: Run, account: Address, *, now: datetime, purge: bool = False, location: Location | None = None
+) -> Result:
+    """Remove an account on purpose: the grant becomes a tombstone that still carries the refresh token, and its
+    access token is taken away. `purge` destroys both for good. HeldByAnother where a refresh is under way."""
+    grant_path, token_path = run.layout.grant(account), run.layout.token(account)
+    if not purge:
+        _write_tombstone(run, account, now=now)
+    run.store.purge(token_path)
+    if purge:
+        run.store.purge(grant_path)
+    words = "forgotten for good" if purge else "forgotten; the grant is kept until --purge"
+    return Result(account, "forget", Outcome.DONE, message=words, location=location)
+
+
+def _write_tombstone(run: Run, account: Address, *, now: datetime) -> None:
+    path = run.layout.grant(account)
+    op = Op(run.entropy.token(_OP_BYTES), Phase.DONE)
+    for _ in range(_TRIES):
+        read = read_grant(run, path)
+        if read.record is None or read.record.forgotten:
+            return
+        if read.record.intent is not None and read.record.intent.phase is Phase.SENT:
+            raise HeldByAnother(f"{account}: a refresh is under way or was interrupted; settle it first")
+        tombstone = replace(read.record, forgotten=True, intent=None, op=op, last_try=now)
+        try:
+            run.store.write(path, tombstone.to_document(), cas=read.version)
+        except CasConflict:
+            continue
+        except WriteUnclear:
+            # The next turn reads back: a tombstone there is ours, or as good as ours.
+            continue
+        return
+    raise HeldByAnother(f"{path}: others keep writing there")
