@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reconciler.adapters.sealing import KeySource, Sealer, Unsealable, load_key
+from reconciler.adapters.sealing import GivenKey, KeyFile, KeySource, Sealer, Unsealable, load_key
 from reconciler.adapters.sqlite_rows import (
     VersionRow,
     metadata_of,
@@ -32,7 +32,7 @@ from reconciler.adapters.sqlite_rows import (
 )
 from reconciler.adapters.sqlite_schema import is_new, make_tables, open_connection, prepare_file, translated
 from reconciler.errors import CasConflict, LoginRefused, RecordInvalid, StoreUnreachable, WriteUnclear, clean
-from reconciler.model.secret import Document
+from reconciler.model.secret import Document, Secret
 from reconciler.model.store_path import StorePath
 from reconciler.model.stored import (
     ABSENT,
@@ -53,16 +53,28 @@ def _utc_now() -> datetime:
 
 
 class SqliteStore:
-    """Opens `path`, making the file and (for a `KeyFile`) its key where the store is new. StoreError, LoginRefused."""
+    """Opens `path`; a new store is made with a new key.
 
-    def __init__(self, path: Path, key_source: KeySource, *, now: Callable[[], datetime] = _utc_now) -> None:
+    `key` is the base64 of the key (RECONCILER_KEY); None: it is in `key_file`, by default `<path>` with the suffix
+    `.key`. StoreError where file or folder cannot be used or is open to others; LoginRefused for a wrong key.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        key: Secret | None = None,
+        key_file: Path | None = None,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        source = KeyFile(key_file or path.with_suffix(".key")) if key is None else GivenKey(key)
         self._path = path
         self._now = now
         self._local = threading.local()
         self._all: list[tuple[int, sqlite3.Connection]] = []
         self._guard = threading.Lock()
         prepare_file(path)
-        self._sealer = self._unlock(key_source)
+        self._sealer = self._unlock(source)
 
     def close(self) -> None:
         with self._guard:
@@ -208,11 +220,11 @@ class SqliteStore:
 
     # -------------------------------------------------------------------------------------------------- inside
 
-    def _unlock(self, key_source: KeySource) -> Sealer:
+    def _unlock(self, source: KeySource) -> Sealer:
         """The sealer, once the key has proved to be this store's; a new store takes this key for good."""
         connection = self._connection()
         new = is_new(connection, self._path)
-        sealer = Sealer(load_key(key_source, may_create=new))
+        sealer = Sealer(load_key(source, may_create=new))
         if new:
             with self._writing(None) as rows:
                 if is_new(rows, self._path):

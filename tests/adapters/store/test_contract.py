@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.sealing import KeyFile
 from reconciler.adapters.sqlite import SqliteStore
 from reconciler.adapters.vault import VaultStore
 from reconciler.adapters.vault_settings import TokenLogin, VaultSettings
@@ -37,7 +36,7 @@ class TestSqlite(StoreContract):
     @pytest.fixture
     def another(self, opened: list[SqliteStore], tmp_path: Path) -> Another:
         def open_store() -> SecretStore:
-            store = SqliteStore(tmp_path / "s" / "store.db", KeyFile(tmp_path / "s" / "store.key"))
+            store = SqliteStore(tmp_path / "s" / "store.db")
             opened.append(store)
             return store
 
