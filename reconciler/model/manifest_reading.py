@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reconciler.model.document import PathPart, SourceDocument
-from reconciler.model.literal import SHORTEST, looks_secret
+from reconciler.model.literal import looks_secret, may_hold_secret
 from reconciler.model.location import Problem
 from reconciler.model.manifest import API_VERSION, DOCUMENT_MODELS, ManifestDocument
 from reconciler.model.manifest_problems import located_problems, shown_path
@@ -116,18 +116,17 @@ def _literal_secrets(source: SourceDocument, label: str) -> Iterator[Problem]:
 
 def _any_suspect(data: Any) -> bool:
     """The quick first look: ten thousand documents pass here, hardly any goes on."""
-    left = [data]
+    left, texts = [data], []
     while left:
         node = left.pop()
         if isinstance(node, str):
-            if len(node) >= SHORTEST and looks_secret(node):
-                return True
+            texts.append(node)
         elif isinstance(node, dict):
-            left += node.keys()
+            texts += node
             left += node.values()
         elif isinstance(node, list):
             left += node
-    return False
+    return may_hold_secret("\n".join(texts))
 
 
 def _texts(data: Any, path: tuple[PathPart, ...]) -> Iterator[tuple[tuple[PathPart, ...], str, bool]]:

@@ -1,0 +1,149 @@
+"""One account as it is declared -> DesiredAccount: its provider found, its scopes made whole.
+
+Rules: a provider of another namespace must allow this one; the grant must be one that the server supports; an account of
+a broken provider is broken without a word, since the provider's own problem says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from reconciler.decide.complaints import Complaints
+from reconciler.decide.digests import account_digests
+from reconciler.decide.scope_rules import requested_scopes, scope_findings
+from reconciler.model.behaviour import ClientAuth, IdentitySource
+from reconciler.model.desired import DesiredAccount, DesiredProvider
+from reconciler.model.manifest import AccountDocument, AccountSpec
+from reconciler.model.names import Address, provider_address
+from reconciler.model.state import GrantType
+from reconciler.model.suggestion import quoted, suggest
+
+
+def resolve_account(
+    document: AccountDocument,
+    *,
+    providers: Mapping[Address, DesiredProvider],
+    broken: frozenset[Address],
+    unreadable: bool,
+    complaints: Complaints,
+) -> DesiredAccount | None:
+    """None where something is wrong; `complaints` says what, unless a broken provider is the whole reason, or one that
+    may stand in what could not be read (`unreadable`)."""
+    spec = document.spec
+    wanted = _provider_address(spec.provider, complaints.address)
+    if wanted in broken:
+        return None
+    provider = providers.get(wanted)
+    if provider is None:
+        if not unreadable:
+            _no_provider(spec.provider, providers, complaints)
+        return None
+    if complaints.address.namespace not in (wanted.namespace, *provider.allow_namespaces):
+        complaints.at(
+            ("spec", "provider"),
+            f"{wanted} does not allow namespace {complaints.address.namespace}",
+            hint=f"its owner lists it under spec.allowNamespaces in {provider.location}",
+        )
+    _check_grant(spec, provider, complaints)
+    scopes, added = _scopes(spec, provider, complaints)
+    if complaints:
+        return None
+    account = DesiredAccount(
+        address=complaints.address,
+        location=complaints.source.location,
+        provider=wanted,
+        grant=spec.grant,
+        scopes=scopes,
+        added_scopes=added,
+        owner=spec.owner,
+        description=spec.description,
+        identity=spec.identity,
+        window=spec.refresh.window,
+        expires=spec.expires,
+        suspend=spec.suspend,
+        deletion_policy=spec.deletion_policy,
+        protect=spec.protect,
+        labels=document.metadata.labels,
+        digest="",
+        consent_digest="",
+    )
+    digest, consent_digest = account_digests(account)
+    return replace(account, digest=digest, consent_digest=consent_digest)
+
+
+def _provider_address(written: str, account: Address) -> Address:
+    namespace, _, name = written.rpartition("/")
+    return provider_address(namespace or account.namespace, name)
+
+
+def _no_provider(written: str, providers: Mapping[Address, DesiredProvider], complaints: Complaints) -> None:
+    own = complaints.address.namespace
+    name = written.rpartition("/")[2]
+    elsewhere = sorted(a.short for a in providers if a.name == name and a.namespace != own)
+    known = {str(a.name) if a.namespace == own else a.short for a in providers}
+    if elsewhere and "/" not in written:
+        hint = f"did you mean '{elsewhere[0]}'?"
+    else:
+        hint = suggest(written, sorted(known))
+    complaints.at(
+        ("spec", "provider"), f"there is no provider {quoted(written)} for namespace {own}", hint=hint
+    )
+
+
+def _check_grant(spec: AccountSpec, provider: DesiredProvider, complaints: Complaints) -> None:
+    behaviour = provider.behaviour
+    by_person = spec.grant.needs_person
+    place = [("spec", "grant"), ("spec", "provider")]
+    if spec.grant not in behaviour.grants:
+        supported = ", ".join(grant.value for grant in behaviour.grants)
+        complaints.at_first(
+            place, f"{provider.address} does not support {spec.grant.value}", hint=f"it supports {supported}"
+        )
+        return
+    if spec.grant is GrantType.CLIENT_CREDENTIALS and behaviour.client_auth is ClientAuth.NONE:
+        complaints.at_first(
+            place, f"client_credentials needs a client with a secret; {provider.address} is public"
+        )
+    if by_person and behaviour.endpoints.authorization is None and not behaviour.discovery:
+        hint = f"give spec.server.endpoints.authorization in {provider.location}"
+        complaints.at_first(place, f"{provider.address} has no page where a person could consent", hint=hint)
+    if by_person and not provider.redirect_uris:
+        hint = (
+            f"give spec.redirectUri in {provider.location}: a public https URI of yours, as registered there"
+        )
+        complaints.at(
+            ("spec", "provider"), f"{provider.address} has no redirect URI to consent with", hint=hint
+        )
+    if spec.identity is not None:
+        _check_identity(provider, by_person=by_person, complaints=complaints)
+
+
+def _check_identity(provider: DesiredProvider, *, by_person: bool, complaints: Complaints) -> None:
+    place = ("spec", "identity")
+    if not by_person:
+        complaints.at(place, "spec.identity is for grants that a person gives", key=True)
+    elif provider.behaviour.identity.source is IdentitySource.NONE:
+        hint = f"say where it is to be read: spec.server.identity in {provider.location}"
+        complaints.at(place, f"{provider.address} does not tell who consented", hint=hint, key=True)
+
+
+def _scopes(
+    spec: AccountSpec, provider: DesiredProvider, complaints: Complaints
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    rules = provider.behaviour.scopes
+    for number, message in scope_findings(spec.scopes or (), rules=rules):
+        complaints.at(("spec", "scopes", number), f"spec.scopes[{number}] {message}")
+    scopes, added = requested_scopes(
+        provider.default_scopes if spec.scopes is None else spec.scopes,
+        behaviour=provider.behaviour,
+        grant=spec.grant,
+        identity=spec.identity is not None,
+    )
+    if rules.max_count is not None and len(scopes) > rules.max_count:
+        note = f", {len(added)} of them added" if added else ""
+        complaints.at_first(
+            [("spec", "scopes"), ("spec", "provider")],
+            f"{len(scopes)} scopes{note}: {provider.address} takes at most {rules.max_count}",
+        )
+    return scopes, added

@@ -1,0 +1,152 @@
+"""What must hold between the fields of a server's behaviour, and its URLs made whole.
+
+Used twice: on a BaseProvider as it is written, and on a provider's behaviour after base and overrides are merged. Each
+finding names the field by its path as people write it, so that the caller can say where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.decide.url_parts import check_labels, check_parameter, check_template, fill
+from reconciler.model.behaviour import Behaviour, Endpoints, IdentitySource, LifetimeKind, Loopback, Rotation
+from reconciler.model.endpoint import parse_origin, parse_url
+from reconciler.model.state import GrantType
+
+FieldPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`path` as written, below `spec` of a BaseProvider or `spec.server` of a Provider."""
+
+    path: FieldPath
+    message: str
+
+
+def check_base(behaviour: Behaviour) -> list[Finding]:
+    """A BaseProvider by itself, before anybody fills its parameters."""
+    found = [
+        Finding(("parameters", name), said)
+        for name, parameter in behaviour.parameters.items()
+        if (said := check_parameter(parameter))
+    ]
+    if found:
+        return found
+    samples = {name: _sample(behaviour, name) for name in behaviour.parameters}
+    _, findings = fill_urls(behaviour, texts=samples)
+    return [*findings, *check_rules(behaviour)]
+
+
+def _sample(behaviour: Behaviour, name: str) -> str:
+    choices = behaviour.parameters[name].choices
+    return next(iter(choices.values()), "x")
+
+
+def fill_urls(behaviour: Behaviour, *, texts: Mapping[str, str]) -> tuple[Behaviour, list[Finding]]:
+    """Every URL whole and checked. `texts`: parameter name -> text in URLs; a URL without all of its texts is left out."""
+    filling = _Filling(behaviour, texts)
+    endpoints = {
+        name: filling.url(("endpoints", field.alias or name), getattr(behaviour.endpoints, name))
+        for name, field in Endpoints.model_fields.items()
+    }
+    changes: dict[str, Any] = {
+        "issuer": filling.url(("issuer",), behaviour.issuer, check=_parse_issuer),
+        "endpoints": behaviour.endpoints.model_copy(update=endpoints),
+        "api_origins": filling.origins("apiOrigins", behaviour.api_origins),
+        "former_origins": filling.origins("formerOrigins", behaviour.former_origins),
+    }
+    for name, alias in (("access_removal", "accessRemoval"), ("console", "console")):
+        words = getattr(behaviour, name)
+        changes[name] = words.model_copy(update={"url": filling.url((alias, "url"), words.url)})
+    return behaviour.model_copy(update=changes), filling.findings
+
+
+class _Filling:
+    def __init__(self, behaviour: Behaviour, texts: Mapping[str, str]) -> None:
+        self.parameters = behaviour.parameters
+        self.texts = texts
+        self.findings: list[Finding] = []
+
+    def url(
+        self, path: FieldPath, template: str | None, *, check: Callable[[str], object] | None = None
+    ) -> str | None:
+        if template is None:
+            return None
+        said = check_template(template, parameters=self.parameters) or check_labels(
+            template, parameters=self.parameters, texts=self.texts
+        )
+        whole = None if said else fill(template, texts=self.texts)
+        if whole is not None:
+            try:
+                (check or _parse_url)(whole)
+            except ValueError as problem:
+                said = str(problem)
+        if said:
+            self.findings.append(Finding(path, f"is not valid: {said}"))
+        return whole
+
+    def origins(self, alias: str, templates: tuple[str, ...]) -> tuple[str, ...]:
+        filled = (self.url((alias, i), text, check=_parse_origin) for i, text in enumerate(templates))
+        return tuple(whole for whole in filled if whole is not None)
+
+
+def _parse_url(text: str) -> object:
+    # http to loopback is let pass here: whether it is admitted is a switch of trust, enforced there.
+    return parse_url(text, allow_loopback_http=True)
+
+
+def _parse_origin(text: str) -> object:
+    return parse_origin(text, allow_loopback_http=True)
+
+
+def _parse_issuer(text: str) -> object:
+    if "?" in text:
+        raise ValueError("an issuer has no query (RFC 8414 §2)")
+    return _parse_url(text)
+
+
+def check_rules(behaviour: Behaviour) -> Iterator[Finding]:
+    """What holds between fields, whatever the URLs are."""
+    redirect, refresh = behaviour.redirect, behaviour.refresh_token
+    if behaviour.discovery and behaviour.issuer is None:
+        yield Finding(("discovery",), "needs an issuer")
+    if redirect.loopback is Loopback.FIXED_PORT and redirect.port is None:
+        yield Finding(("redirect", "loopback"), "is fixed-port: say which in redirect.port")
+    if not redirect.path.startswith("/"):
+        yield Finding(("redirect", "path"), "must begin with '/'")
+    if refresh.rotation is Rotation.SINGLE_USE_WITH_GRACE and refresh.grace is None:
+        yield Finding(
+            ("refreshToken", "rotation"), "is single-use-with-grace: say how long in refreshToken.grace"
+        )
+    kind, lifetime = refresh.lifetime.kind, refresh.lifetime
+    if kind in (LifetimeKind.IDLE, LifetimeKind.IDLE_AND_ABSOLUTE) and lifetime.idle is None:
+        yield Finding(("refreshToken", "lifetime", "kind"), f"is {kind.value}: say how long in `idle`")
+    if kind in (LifetimeKind.ABSOLUTE, LifetimeKind.IDLE_AND_ABSOLUTE) and lifetime.absolute is None:
+        yield Finding(("refreshToken", "lifetime", "kind"), f"is {kind.value}: say how long in `absolute`")
+    yield from _identity_findings(behaviour)
+
+
+def _identity_findings(behaviour: Behaviour) -> Iterator[Finding]:
+    needed = {
+        IdentitySource.USERINFO: behaviour.endpoints.userinfo,
+        IdentitySource.INTROSPECTION: behaviour.endpoints.introspection,
+    }
+    source = behaviour.identity.source
+    if source in needed and needed[source] is None and behaviour.issuer is None:
+        yield Finding(("identity", "source"), f"is {source.value}: endpoints.{source.value} is not given")
+
+
+def with_discovery(behaviour: Behaviour, *, needs_registration: bool) -> Behaviour:
+    """Discovery switched on where an issuer is given and an endpoint that is needed is not."""
+    given, by_person = behaviour.endpoints, GrantType.AUTHORIZATION_CODE in behaviour.grants
+    wanted = (
+        given.token is None
+        or (by_person and given.authorization is None)
+        or (needs_registration and given.registration is None)
+    )
+    if behaviour.issuer is None or behaviour.discovery or not wanted:
+        return behaviour
+    return behaviour.model_copy(update={"discovery": True})
