@@ -96,3 +96,21 @@ def common_flags(function: F) -> F:
         show_default=True,
         help="Shape of the log lines on stderr.",
     )(function)
+
+
+def due_within_flag(function: F) -> F:
+    return flag(
+        "--due-within",
+        type=DURATION,
+        default=None,
+        help="Refresh what has less than this left. Default: twice RECONCILER_REFRESH_EVERY.",
+    )(function)
+
+
+def guard_flags(function: F) -> F:
+    """One flag for each guard, from the guards' own table."""
+    from reconciler.decide.guard import FLAGS, WORDS
+
+    for name, text in reversed(FLAGS.items()):
+        function = flag(text, is_flag=True, help=WORDS[name])(function)
+    return function

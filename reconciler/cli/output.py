@@ -1,0 +1,67 @@
+"""Which renderer an `-o` format means. Writes one document to stdout, and nothing else there."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.console import Console
+from reconciler.decide.plan import Plan
+from reconciler.decide.results import RunReport
+from reconciler.decide.status_view import StatusReport
+from reconciler.model.desired import Desired
+from reconciler.report import github, json_document, markdown, text
+from reconciler.report.style import Style
+
+FORMATS = ("text", "json", "markdown", "github")
+
+
+def _style(console: Console) -> Style:
+    return Style(color=console.color, width=console.width)
+
+
+def write_plan(plan: Plan, *, output: str, console: Console, tool: str, commit: str) -> None:
+    match output:
+        case "json":
+            document = json_document.plan_document(plan, tool=tool, commit=commit)
+        case "markdown":
+            document = markdown.render_plan(plan, tool=tool, commit=commit)
+        case "github":
+            document = github.annotate_plan(plan)
+        case _:
+            document = text.render_plan(plan, _style(console))
+    click.echo(document, nl=False)
+
+
+def write_run(report: RunReport, *, output: str, console: Console, tool: str, commit: str) -> None:
+    match output:
+        case "json":
+            document = json_document.run_document(report, tool=tool, commit=commit)
+        case "markdown":
+            document = markdown.render_run(report, tool=tool, commit=commit)
+        case "github":
+            document = github.annotate_run(report)
+        case _:
+            document = text.render_run(report, _style(console))
+    click.echo(document, nl=False)
+
+
+def write_status(status: StatusReport, *, output: str, console: Console, tool: str, commit: str) -> None:
+    match output:
+        case "json":
+            document = json_document.status_document(status, tool=tool, commit=commit)
+        case "markdown":
+            document = markdown.render_status(status, tool=tool, commit=commit)
+        case _:
+            document = text.render_status(status, _style(console))
+    click.echo(document, nl=False)
+
+
+def write_problems(desired: Desired, *, output: str, console: Console, tool: str) -> None:
+    match output:
+        case "json":
+            document = json_document.validate_document(desired, tool=tool)
+        case "github":
+            document = github.annotate_problems(desired.problems)
+        case _:
+            document = text.render_problems(desired, _style(console))
+    click.echo(document, nl=False)

@@ -1,0 +1,134 @@
+"""One command's wiring: settings, console, store, ports. Builds; decides nothing.
+
+Rules: what a verb does not need is not made (`plan` gets no HTTP client, and a store without write methods); one login
+a run; everything that was opened is closed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reconciler import __version__
+from reconciler.cli.console import Console, LogLines, make_console
+from reconciler.cli.settings import Settings, SqliteLocation, VaultLocation, read_settings, store_location
+from reconciler.cli.vault_env import vault_settings
+from reconciler.engine.metadata_only import MetadataOnly
+from reconciler.errors import ManifestError
+from reconciler.model.desired import Desired
+from reconciler.model.secret import Secret
+from reconciler.model.store_path import Layout
+from reconciler.ports import MetadataStore, SecretStore
+
+TOOL = f"reconciler {__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What every verb has. `stop` is set by the first SIGTERM or SIGINT."""
+
+    settings: Settings
+    console: Console
+    events: LogLines
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+def make_session(options: dict[str, Any]) -> Session:
+    """Take the common flags out of `options` and read the environment."""
+    console = make_console(
+        verbose=options.pop("verbose"),
+        no_color=options.pop("no_color"),
+        no_input=options.pop("no_input"),
+        log_format=options.pop("log_format"),
+    )
+    settings = read_settings(dict(os.environ), home=Path.home())
+    return Session(settings, console, LogLines(console))
+
+
+@contextmanager
+def open_store(session: Session) -> Iterator[tuple[SecretStore, Layout]]:
+    """The store that the environment names; closed at the end. Nothing is asked of it yet."""
+    location = store_location(session.settings)
+    with ExitStack() as closing:
+        match location:
+            case VaultLocation(mount=mount, layout=layout):
+                from reconciler.adapters.vault import VaultStore
+
+                vault = VaultStore(vault_settings(session.settings, mount=mount))
+                closing.callback(vault.close)
+                yield vault, layout
+            case SqliteLocation(path=path, layout=layout):
+                from reconciler.adapters.sqlite import SqliteStore
+
+                sqlite = SqliteStore(path, key=_sealing_key(session.settings))
+                closing.callback(sqlite.close)
+                yield sqlite, layout
+
+
+def _sealing_key(settings: Settings) -> Secret | None:
+    text = settings.get("RECONCILER_KEY")
+    return None if text is None else Secret(text)
+
+
+@contextmanager
+def open_made_store(session: Session) -> Iterator[tuple[SecretStore, Layout]]:
+    """The whole store, initialised."""
+    with open_store(session) as (store, layout):
+        _made(session, store, layout)
+        yield store, layout
+
+
+@contextmanager
+def open_for_reading(session: Session) -> Iterator[tuple[MetadataStore, Layout]]:
+    """The store for `plan` and `status`: initialised, and without any way to write or to read a secret."""
+    with open_store(session) as (store, layout):
+        _made(session, store, layout)
+        yield MetadataOnly(store, layout=layout), layout
+
+
+def _made(session: Session, store: SecretStore, layout: Layout, *, init: bool = False) -> bytes | None:
+    """Checks that the store is made; an embedded one makes itself. The fingerprint key, where it was read."""
+    from reconciler.adapters.system import SystemClock, SystemEntropy
+    from reconciler.engine.initialise import check_format, init_store
+    from reconciler.errors import StoreNotInitialised
+    from reconciler.model.trust import TrustSettings
+
+    embedded = isinstance(store_location(session.settings), SqliteLocation)
+    try:
+        check_format(store, layout)
+    except StoreNotInitialised:
+        if not (init or embedded):
+            raise
+        made = init_store(
+            store,
+            layout,
+            settings=TrustSettings(),
+            clock=SystemClock(session.stop),
+            entropy=SystemEntropy(),
+            by=TOOL,
+        )
+        return made.fingerprint_key
+    return None
+
+
+def read_desired(session: Session, path: str) -> Desired:
+    """Everything declared under `path`, problems included; never raises for what the files say."""
+    from reconciler.adapters.catalogue import load_catalogue
+    from reconciler.adapters.manifests import load
+    from reconciler.decide.desired import resolve
+
+    return resolve(load(Path(path)), load_catalogue(), root=path)
+
+
+def refuse_problems(desired: Desired) -> None:
+    """ManifestError with all of them, where there are any."""
+    count = len(desired.problems)
+    if count:
+        raise ManifestError(
+            f"{count} problem{'' if count == 1 else 's'} in {desired.root}", problems=desired.problems
+        )

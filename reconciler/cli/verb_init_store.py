@@ -1,0 +1,56 @@
+"""`reconciler init-store`: prepare a new store, with the first settings of trust."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from reconciler.cli.options import common_flags, flag
+
+
+@click.command("init-store", short_help="Prepare a new store.")
+@flag(
+    "--trust",
+    "mode",
+    type=click.Choice(["catalogue", "strict", "tofu"]),
+    default="catalogue",
+    show_default=True,
+    envvar=None,
+    help="What may be bound at first use: the shipped catalogue's origins, nothing, or anything (laptops).",
+)
+@flag(
+    "--loopback",
+    is_flag=True,
+    envvar=None,
+    help="Admit http and addresses of this machine (sandboxes, tests).",
+)
+@flag(
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="HOST",
+    envvar=None,
+    help="Admit this host although its address is not public.",
+)
+@common_flags
+def init_store(mode: str, loopback: bool, hosts: tuple[str, ...], **options: Any) -> int:
+    """Prepare a new store. One that is there is left as it is."""
+    from reconciler.adapters.system import SystemClock, SystemEntropy
+    from reconciler.cli.session import TOOL, make_session, open_store
+    from reconciler.engine.initialise import init_store as make
+    from reconciler.model.trust import TrustMode, TrustSettings
+
+    session = make_session(options)
+    settings = TrustSettings(mode=TrustMode(mode), allowed_hosts=hosts, loopback=loopback)
+    with open_store(session) as (store, layout):
+        made = make(
+            store,
+            layout,
+            settings=settings,
+            clock=SystemClock(session.stop),
+            entropy=SystemEntropy(),
+            by=TOOL,
+        )
+        click.echo(f"{store.describe()}: store of format {made.format} under '{layout.prefix}' is ready")
+    return 0

@@ -1,0 +1,56 @@
+"""`reconciler plan`: what reconcile would do, from metadata alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from reconciler.cli.options import (
+    common_flags,
+    due_within_flag,
+    flag,
+    guard_flags,
+    jobs_flag,
+    manifests_flag,
+    output_flag,
+    selection_flags,
+)
+
+
+@click.command(short_help="Show what reconcile would do.")
+@manifests_flag
+@output_flag("text", "json", "markdown", "github")
+@flag("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
+@flag("--prune", is_flag=True, help="Also plan the removal of what is no longer declared.")
+@flag("--register-again", multiple=True, metavar="ADDRESS", help="Register anew despite an open intent.")
+@selection_flags
+@guard_flags
+@due_within_flag
+@jobs_flag
+@common_flags
+def plan(
+    manifests: str,
+    output: str,
+    detailed_exitcode: bool,
+    due_within: timedelta | None,
+    jobs: int,
+    **options: Any,
+) -> int:
+    """Show what reconcile would do. Writes nothing, reads no secret, contacts nothing but the store."""
+    from reconciler.cli.output import write_plan
+    from reconciler.cli.planning import plan_options
+    from reconciler.cli.session import TOOL, make_session, open_for_reading, read_desired
+    from reconciler.decide.plan import make_plan
+    from reconciler.engine.observe import observe
+
+    session = make_session(options)
+    desired = read_desired(session, manifests)
+    with open_for_reading(session) as (store, layout), session.events.showing_progress():
+        observed = observe(store, layout, desired, jobs=jobs)
+    chosen = plan_options(session, options, due_within=due_within)
+    chosen.selection.check(desired, observed)
+    made = make_plan(desired, observed, chosen)
+    write_plan(made, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)
+    return made.exit_code(detailed=detailed_exitcode)
