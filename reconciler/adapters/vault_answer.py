@@ -39,8 +39,9 @@ class Answer:
 
     @property
     def sealed(self) -> bool:
-        """Sealed, or not initialised as a server."""
-        return self.genuine and (self.status == 501 or (self.status == 503 and self.says("sealed")))
+        """Sealed, or not initialised as a server; `sys/health` says it in a field of its own."""
+        said = self.says("sealed") or self.body.get("sealed") is True
+        return self.genuine and (self.status == 501 or (self.status == 503 and said))
 
     @property
     def upgrading(self) -> bool:

@@ -231,12 +231,13 @@ class LeanAdapter(Adapter):  # type: ignore[misc]  # hvac ships no types
         return parse_answer(raw)
 
     def _exchange(self, endpoint: Endpoint, call: _Call) -> RawAnswer:
+        now = time.monotonic()
         return self._pools[endpoint].exchange(
             call.verb,
             call.target,
             headers=call.headers,
             body=call.body,
-            deadline=max(call.deadline, time.monotonic() + _LAST_TRY_SECONDS),
+            deadline=call.deadline if call.deadline > now else now + _LAST_TRY_SECONDS,
             cap=ANSWER_LIMITS.store_answer_bytes,
         )
 
