@@ -25,8 +25,15 @@ from reconciler.model.manifest import ProviderDocument
 from reconciler.model.names import DEFAULT_NAMESPACE, Address, Kind, Name, Namespace
 from reconciler.model.suggestion import quoted, suggest
 
-
 _NO_BASE = Behaviour()
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """A behaviour before and after its URLs are filled."""
+
+    written: Behaviour
+    whole: Behaviour
 
 
 @dataclass(slots=True)
@@ -39,7 +46,7 @@ class Bases:
     unreadable: bool = False
     """True where a base may stand in what could not be read."""
     contents: dict[int, tuple[Behaviour, Mapping[str, Any]]] = field(default_factory=dict)
-    filled: dict[tuple[int, tuple[tuple[str, str], ...], bool], Behaviour] = field(default_factory=dict)
+    filled: dict[tuple[int, tuple[tuple[str, str], ...], bool], _Resolved] = field(default_factory=dict)
 
     def content_of(self, behaviour: Behaviour) -> Mapping[str, Any]:
         """`behaviour_content`, computed once for each value. The value is kept, so that its id stays its own."""
@@ -59,7 +66,8 @@ def resolve_provider(
         return None
     base, shipped = found
     texts, given = _parameters(document, base, complaints)
-    behaviour = _behaviour(document, base, bases=bases, texts=texts, complaints=complaints)
+    resolved = _behaviour(document, base, bases=bases, texts=texts, complaints=complaints)
+    behaviour = resolved.whole
     client = resolve_client(spec, behaviour=behaviour, complaints=complaints)
     uris = redirect_uris(spec, behaviour=behaviour, complaints=complaints)
     for number, message in scope_findings(spec.scopes, rules=behaviour.scopes):
@@ -148,7 +156,7 @@ def _behaviour(
     bases: Bases,
     texts: Mapping[str, str],
     complaints: Complaints,
-) -> Behaviour:
+) -> _Resolved:
     """Merged, filled and checked. Where a parameter is wrong already, its URLs are not complained of again."""
     spec = document.spec
     dynamic = spec.registration is Registration.DYNAMIC
@@ -156,7 +164,8 @@ def _behaviour(
     if shared is not None and shared in bases.filled:
         return bases.filled[shared]
     before = len(complaints.found)
-    behaviour, findings = fill_urls(merge_behaviour(base, override=spec.server), texts=texts)
+    written = merge_behaviour(base, override=spec.server)
+    behaviour, findings = fill_urls(written, texts=texts)
     behaviour = with_discovery(behaviour, needs_registration=dynamic)
     for finding in [*findings, *check_rules(behaviour)]:
         path = ".".join(map(str, finding.path))
@@ -168,9 +177,10 @@ def _behaviour(
         complaints.at_first([*places, ("spec", "base")], f"spec.server.{path} {finding.message}")
     if before == len(complaints.found):
         _needed_endpoints(document, behaviour, complaints)
+    resolved = _Resolved(written, behaviour)
     if shared is not None and not complaints:
-        bases.filled[shared] = behaviour
-    return behaviour
+        bases.filled[shared] = resolved
+    return resolved
 
 
 def _needed_endpoints(document: ProviderDocument, behaviour: Behaviour, complaints: Complaints) -> None:
