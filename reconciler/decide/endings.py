@@ -181,7 +181,7 @@ def _committed(outcome: Settled, *, ending: Ending, tokens: TokenSet | None, rec
 def _refused(task: RefreshTask, held: Grant, error: TokenError, *, op_id: str) -> Steps[Conclusion]:
     record = held.record
     incident = False
-    if error.judge is ErrorClass.NEEDS_CONSENT:
+    if error.judge is ErrorClass.NEEDS_CONSENT and not _is_explained(task, record):
         incident = yield NoteRefusal(error)
     now: datetime = yield Now()
     expires_at = task.access_expires_at(record)
@@ -206,6 +206,13 @@ def _refused(task: RefreshTask, held: Grant, error: TokenError, *, op_id: str) -
     step = Step.VERDICT if record.intent is None else Step.RELEASE
     outcome = yield from release(released, cas=held.version, step=step)
     return _released(task, outcome, ending=ending, now=now)
+
+
+def _is_explained(task: RefreshTask, record: GrantRecord) -> bool:
+    """A refusal that is no news of the provider: of a grant known to be dead, or after an interruption."""
+    verdict = standing_verdict(record, fingerprint=task.fingerprint(record))
+    dead = verdict is not None and verdict.judge is ErrorClass.NEEDS_CONSENT and verdict.confirmed
+    return dead or (record.intent is not None and record.intent.interrupted)
 
 
 def _unclear(held: Grant, error: TokenError) -> Steps[Conclusion]:

@@ -45,6 +45,9 @@ class Tally:
         counts = {**self.refused, error.judge: self.refused.get(error.judge, 0) + 1}
         return replace(self, tried=self.tried + 1, refused=counts, code=error.code or self.code)
 
+    def after_other(self) -> Tally:
+        return replace(self, tried=self.tried + 1)
+
     def count(self, judge: ErrorClass) -> int:
         return self.refused.get(judge, 0)
 

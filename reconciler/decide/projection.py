@@ -16,11 +16,11 @@ from typing import assert_never
 
 from reconciler.decide.refresh_effects import Conclusion, Ending
 from reconciler.decide.timing import idle_limit
-from reconciler.decide.token_response import TokenError
+from reconciler.decide.token_response import TokenError, granted_scopes
 from reconciler.decide.verdicts import may_try_from
 from reconciler.model.behaviour import Behaviour
 from reconciler.model.desired import DesiredAccount
-from reconciler.model.grant import GrantRecord, Verdict
+from reconciler.model.grant import GrantRecord, TokenSet, Verdict
 from reconciler.model.limits import RefreshLimits
 from reconciler.model.secret import Secret
 from reconciler.model.state import AccountState, ErrorClass, Reason
@@ -178,6 +178,39 @@ def verdict_state(verdict: Verdict) -> tuple[AccountState, Reason]:
             return AccountState.HELD, verdict.reason
         case _:
             assert_never(verdict.judge)
+
+
+def after_client_credentials(
+    status: AccountStatus,
+    answer: TokenSet | TokenError,
+    *,
+    account: DesiredAccount,
+    behaviour: Behaviour,
+    client_id: str,
+    now: datetime,
+    limits: RefreshLimits,
+) -> AccountStatus:
+    """What the metadata says of an account without a grant after a token call. There is no record to keep a verdict
+    in: it stands here, and a refusal is asked about again after an hour; nobody can consent, so an administrator is
+    asked instead."""
+    if isinstance(answer, TokenSet):
+        granted = granted_scopes(account.scopes, answer.scope, behaviour.scopes)
+        seen = replace(
+            status,
+            granted_scopes=granted,
+            requested_scopes=account.scopes,
+            client_id=client_id,
+            unsettled=False,
+        )
+        return in_state(seen, AccountState.READY, Reason.FRESH, now=now)
+    if answer.judge in _PASSING:
+        return _after_passing(status, answer, None, now=now)
+    state = AccountState.NEEDS_ADMIN
+    reason = Reason.SCOPE_REFUSED if answer.judge is ErrorClass.SCOPE else Reason.ADMIN_ACTION_REQUIRED
+    if answer.judge is ErrorClass.CONFIG:
+        state, reason = AccountState.MISCONFIGURED, answer.reason
+    again = now + limits.refused_retry_every
+    return in_state(status, state, reason, now=now, not_before=again, code=answer.code)
 
 
 def _without_grant(status: AccountStatus, ended: Conclusion, *, now: datetime) -> AccountStatus:

@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from reconciler.decide.projection import must_write
 from reconciler.engine.drive import pause, read_grant
@@ -95,7 +96,8 @@ def _still_newest(
             return held.access_token == tokens.access_token
         if grant.version != grant_version:
             return False
-    return _expires_at(stands) < tokens.expires_at.replace(microsecond=0)
+    stood_until: datetime = _expires_at(stands)
+    return stood_until < tokens.expires_at.replace(microsecond=0)
 
 
 def _expires_at(stands: Stored) -> datetime:

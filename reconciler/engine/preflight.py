@@ -1,0 +1,41 @@
+"""Whether our login may write where a refresh will have to, asked before any refresh token is spent (DESIGN §6.1).
+
+Rules: once a run, one question for one account of each namespace, since policies are drawn by namespace; what is not
+allowed costs that namespace only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.engine.refresh_account import RefreshWork
+from reconciler.engine.run import Run
+from reconciler.errors import PathDenied, ReconcilerError
+from reconciler.model.state import GrantType
+from reconciler.model.store_path import StorePath
+
+_WRITE = frozenset({"update", "root"})
+
+
+def denied_namespaces(run: Run, work: Sequence[RefreshWork]) -> dict[str, ReconcilerError]:
+    """Namespace -> why its accounts cannot be refreshed. StoreError where the store does not answer."""
+    wanted: dict[StorePath, str] = {}
+    seen: set[tuple[str, bool]] = set()
+    for item in work:
+        address = item.account.address
+        with_grant = item.account.grant is not GrantType.CLIENT_CREDENTIALS
+        if (address.namespace, with_grant) in seen:
+            continue
+        seen.add((address.namespace, with_grant))
+        wanted[run.layout.token(address)] = address.namespace
+        if with_grant:
+            wanted[run.layout.grant(address)] = address.namespace
+    allowed = run.store.capabilities(list(wanted))
+    denied: dict[str, ReconcilerError] = {}
+    for path, namespace in wanted.items():
+        if not allowed.get(path, frozenset()) & _WRITE:
+            denied[namespace] = PathDenied(
+                f"{path}: our login may not write there, so nothing was sent to the provider",
+                hint="the policy needs create, update and read on the data of grants/ and tokens/",
+            )
+    return denied

@@ -1,0 +1,62 @@
+"""Builds the form of one token request and has its answer judged (RFC 6749 §§4.4.2, 6).
+
+Rules: the base's own extra parameters never replace the protocol's; scopes are joined by the base's separator; a
+client's secret goes out as the base says, by the endpoint; the answer is judged before anybody sees it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.decide.refresh_effects import Exchange
+from reconciler.decide.token_response import TokenError, judge_answer
+from reconciler.engine.run import Run
+from reconciler.engine.store_clock import StoreClock
+from reconciler.model.grant import TokenSet
+from reconciler.model.ready import ClientCredentials, ReadyProvider
+from reconciler.model.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCall:
+    """One provider's token endpoint, as this run may use it."""
+
+    run: Run
+    provider: ReadyProvider
+    clock: StoreClock
+
+    def refresh(self, call: Exchange, *, last_good: bool) -> TokenSet | TokenError:
+        """Present a refresh token. `last_good`: with the client credentials that last worked."""
+        behaviour = self.provider.desired.behaviour
+        form: dict[str, str | Secret] = {
+            **behaviour.refresh_parameters,
+            "grant_type": "refresh_token",
+            "refresh_token": call.refresh_token,
+        }
+        if call.scopes:
+            form["scope"] = behaviour.scopes.separator.join(call.scopes)
+        outcome = self.run.endpoint.post(
+            self.provider.endpoints.refresh,
+            form=form,
+            client=self._client(last_good=last_good),
+            fresh_connection=call.fresh_connection,
+        )
+        return judge_answer(outcome, behaviour=behaviour, now=self.clock.now(), limits=self.run.limits)
+
+    def client_credentials(self, scopes: tuple[str, ...], *, last_good: bool) -> TokenSet | TokenError:
+        """Ask for a token of our own."""
+        behaviour = self.provider.desired.behaviour
+        form: dict[str, str | Secret] = {
+            **behaviour.token_parameters,
+            "grant_type": "client_credentials",
+        }
+        if scopes and behaviour.scopes.in_request:
+            form["scope"] = behaviour.scopes.separator.join(scopes)
+        outcome = self.run.endpoint.post(
+            self.provider.endpoints.token, form=form, client=self._client(last_good=last_good)
+        )
+        return judge_answer(outcome, behaviour=behaviour, now=self.clock.now(), limits=self.run.limits)
+
+    def _client(self, *, last_good: bool) -> ClientCredentials:
+        known = self.provider.last_good
+        return known if last_good and known is not None else self.provider.client
