@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
+from reconciler.decide.authorization import Callback, CallbackRefused, RedirectUri
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
 from reconciler.model.endpoint import TrustedUrl, Url
 from reconciler.model.ready import ClientCredentials
@@ -24,6 +25,7 @@ __all__ = [
     "Events",
     "Failpoint",
     "HttpAnswer",
+    "Interaction",
     "Loss",
     "MetadataEndpoint",
     "MetadataStore",
@@ -124,6 +126,25 @@ class MetadataEndpoint(Protocol):
     """Fetches issuer metadata (RFC 8414, OpenID Connect Discovery). Carries no credential."""
 
     def fetch(self, url: Url) -> Outcome: ...
+
+
+class Interaction(Protocol):
+    """The person at the terminal, while they consent. One object a consent."""
+
+    def prepare(self, redirect: RedirectUri) -> str:
+        """Be ready for the answer, and return the redirect URI to be sent: with the listener's port, or, where it
+        will be pasted, as registered. ObjectFailed where nothing can be listened on."""
+        ...
+
+    def open_link(self, url: str) -> None:
+        """Open the person's browser there, or show the link."""
+        ...
+
+    def wait_callback(
+        self, judge: Callable[[str], Callback | CallbackRefused]
+    ) -> Callback | CallbackRefused | None:
+        """The first final verdict on a URL that came back; None where the person gave up, or time passed."""
+        ...
 
 
 class Clock(Protocol):

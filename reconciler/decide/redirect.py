@@ -1,24 +1,19 @@
-"""Which redirect URI a consent uses, and how its answer reaches us: a listener on this machine, or a paste.
+"""How the answer of a consent reaches us: a listener on this machine, or a paste.
 
 Rules (RFC 8252 §§7.3, 8.3; RFC 6749 §3.1.2):
-- what the manifest declares wins: the first loopback URI, else the first of all;
-- else what the base says its console accepts: an IP literal with any port, `localhost`, one fixed port, or none at all;
+- the first loopback URI that the provider declares (or that its base implies) is listened on, else the first is pasted;
 - a loopback URI without a port is registered as it is, and any free port is filled in when it is used;
 - a URI that is not on this machine is answered in the browser's address bar, from where a person pastes it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from reconciler.model.address import is_loopback_host
-from reconciler.model.behaviour import Loopback
 from reconciler.model.desired import DesiredProvider
-
-DEFAULT_FIXED_PORT = 8914
-"""For `loopback: fixed-port` where the base names no port."""
 
 
 class RedirectMode(StrEnum):
@@ -45,23 +40,20 @@ class RedirectUri:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{port}{self.path}"
 
+    def pasted(self) -> RedirectUri:
+        """The same URI, with nobody listening: the browser fails to open it, and its address is pasted."""
+        return replace(self, mode=RedirectMode.PASTE)
 
-def redirect_uri(provider: DesiredProvider) -> RedirectUri | None:
-    """The redirect URI of this provider's consents; None where none is declared and none can be made."""
+
+def redirect_uri(provider: DesiredProvider, *, paste: bool = False) -> RedirectUri | None:
+    """The redirect URI of this provider's consents; None where it has none. `paste` prefers one that is not on this
+    machine, and never listens."""
     declared = [_read(text) for text in provider.redirect_uris]
-    if declared:
-        return next((uri for uri in declared if uri.mode is RedirectMode.LISTEN), declared[0])
-    rules = provider.behaviour.redirect
-    path = rules.path if rules.path.startswith("/") else f"/{rules.path}"
-    match rules.loopback:
-        case Loopback.IP:
-            return _read(f"http://127.0.0.1{path}")
-        case Loopback.LOCALHOST:
-            return _read(f"http://localhost{path}")
-        case Loopback.FIXED_PORT:
-            return _read(f"http://127.0.0.1:{rules.port or DEFAULT_FIXED_PORT}{path}")
-        case Loopback.NONE:
-            return None
+    if not declared:
+        return None
+    wanted = RedirectMode.PASTE if paste else RedirectMode.LISTEN
+    chosen = next((uri for uri in declared if uri.mode is wanted), declared[0])
+    return chosen.pasted() if paste else chosen
 
 
 def _read(text: str) -> RedirectUri:
