@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +24,8 @@ from reconciler.model.observed import ObservedProvider
 from reconciler.model.state import AccountState, ErrorClass, Reason
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
+
+_SOURCE = re.compile(r"(.+?):([0-9]{1,9})(?::[0-9]{1,9})?")
 
 _RANK = {
     AccountState.NEEDS_CONSENT: 0,
@@ -136,10 +139,8 @@ def sort_attention(lines: Iterable[Attention], *, now: datetime) -> tuple[Attent
 
 def source_location(text: str) -> Location | None:
     """A recorded `file:line` as a Location; None where it is none."""
-    file, _, line = text.rpartition(":")
-    if not file or not line.isdigit() or len(line) > 9:
-        return None
-    return Location(file, max(int(line), 1))
+    match = _SOURCE.fullmatch(text)
+    return None if match is None else Location(match[1], max(int(match[2]), 1))
 
 
 def _lower(text: str) -> str:

@@ -21,6 +21,7 @@ from reconciler.decide.attention import (
 )
 from reconciler.decide.changes import Action, Blocked, Change
 from reconciler.decide.health import Health, judge_account
+from reconciler.decide.health_words import brief
 from reconciler.decide.plan_options import PlanOptions
 from reconciler.decide.provider_changes import provider_change
 from reconciler.decide.results import Attention
@@ -119,7 +120,8 @@ def upkeep(view: AccountView, health: Health) -> Change | None:
     if not health.due:
         return None
     unpublished = health.state is AccountState.IN_DOUBT
-    return _kept(view, Action.REPUBLISH if unpublished else Action.REFRESH, health.reason, health.message)
+    action = Action.REPUBLISH if unpublished else Action.REFRESH
+    return _kept(view, action, health.reason, brief(view, health.state, health.reason))
 
 
 def _kept(view: AccountView, action: Action, reason: Reason, message: str) -> Change:

@@ -24,6 +24,13 @@ def describe(view: AccountView, state: AccountState, reason: Reason) -> str:
     return f"{what}{detail}"
 
 
+def brief(view: AccountView, state: AccountState, reason: Reason) -> str:
+    """The case's own part where the action's word says the rest: `4 min left`; the whole line otherwise."""
+    if state in (S.REFRESH_DUE, S.EXPIRED) and reason is not R.MANUAL_EXPIRY:
+        return _detail(view, state, reason).lstrip(":, ") or "no token is published"
+    return describe(view, state, reason)
+
+
 def distance(moment: datetime, now: datetime) -> str:
     """`in 12 days`, `2 days ago`, `now`."""
     seconds = (moment - now).total_seconds()

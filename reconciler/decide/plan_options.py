@@ -8,7 +8,7 @@ from datetime import timedelta
 from reconciler.decide.changes import GuardName
 from reconciler.decide.selection import EVERYTHING, Selection
 from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
-from reconciler.model.names import Address
+from reconciler.model.names import Address, parse_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,11 @@ class PlanOptions:
     selection: Selection = EVERYTHING
     prune: bool = False
     allowed: frozenset[GuardName] = frozenset()
-    register_again: frozenset[Address] = frozenset()
+    register_again: frozenset[str] = frozenset()
+    """Addresses as a person types them."""
     due_within: timedelta | None = None
     limits: RefreshLimits = REFRESH_LIMITS
+
+    def may_register_again(self, address: Address) -> bool:
+        """UsageError where one of `register_again` is no address."""
+        return any(parse_address(text).matches(address) for text in self.register_again)

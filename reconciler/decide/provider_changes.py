@@ -54,7 +54,7 @@ def provider_change(
             hint="put the secret there ('reconciler secret set'), or correct the reference",
             location=proposed.location,
         )
-    if proposed.interrupted_since is not None and address not in options.register_again:
+    if proposed.interrupted_since is not None and not options.may_register_again(address):
         return _interrupted(proposed, provider)
     return _as_change(proposed)
 

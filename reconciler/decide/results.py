@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from reconciler.decide.changes import GuardHit
 from reconciler.model.location import Location, Problem
 from reconciler.model.names import Address
 from reconciler.model.state import AccountState, Reason
@@ -79,7 +80,8 @@ class RunReport:
     results: tuple[Result, ...] = ()
     attention: tuple[Attention, ...] = ()
     problems: tuple[Problem, ...] = ()
-    guards: tuple[str, ...] = ()
+    guards: tuple[GuardHit, ...] = ()
+    """What stopped every change of this run; refreshes that were due went on."""
     now: datetime | None = None
     notes: tuple[str, ...] = field(default=())
 

@@ -1,0 +1,279 @@
+"""The shape of our JSON documents: one definition that the code is typed by and the published schemas come from.
+
+Rules:
+- what scripts rely on is here and in `schemas/`; a test fails where they differ, and validates every document;
+- no object is open: there is no place where a value could slip in that nobody declared, a secret least of all;
+- times are RFC 3339 in UTC with `Z`, whole seconds; what is unknown or absent is null, never left out;
+- `format_version` grows where a reader of the old format would misread the new one; more keys alone do not grow it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from pydantic import TypeAdapter
+
+from reconciler.decide.changes import Risk
+from reconciler.decide.results import Outcome
+from reconciler.decide.status_view import ProviderState, Truth
+from reconciler.model.state import AccountState, Reason
+
+FORMAT_VERSION = 1
+SCHEMA_BASE = "https://json-schema.org/draft/2020-12/schema"
+
+ChangeAction = Literal["register", "update", "adopt", "track", "revoke", "forget", "deregister"]
+UpkeepAction = Literal["withdraw", "refresh", "republish"]
+KindName = Literal["Provider", "Account"]
+
+
+class Source(TypedDict):
+    """Where in Git."""
+
+    file: str
+    line: int
+
+
+class FieldDocument(TypedDict):
+    """One field that differs; names, versions, digests and public identifiers only."""
+
+    name: str
+    before: str
+    after: str
+
+
+class PreconditionDocument(TypedDict):
+    """What a saved plan takes for granted; `path` is relative to the store's prefix, or a secret's own."""
+
+    path: str
+    version: int
+    digest: str | None
+
+
+class ChangeDocument(TypedDict):
+    address: str
+    kind: KindName
+    action: ChangeAction
+    reason: str
+    message: str
+    risk: Risk
+    consequence: str | None
+    fields: list[FieldDocument]
+    preconditions: list[PreconditionDocument]
+    notes: list[str]
+    source: Source | None
+
+
+class UpkeepDocument(TypedDict):
+    address: str
+    kind: KindName
+    action: UpkeepAction
+    reason: Reason
+    message: str
+    source: Source | None
+
+
+class BlockedDocument(TypedDict):
+    """`trust_change`: a credential would go to `origins`, which it is not bound to."""
+
+    address: str
+    kind: KindName
+    reason: str
+    message: str
+    hint: str | None
+    trust_change: bool
+    origins: list[str]
+    source: Source | None
+
+
+class GuardDocument(TypedDict):
+    name: str
+    message: str
+    flag: str
+    addresses: list[str]
+
+
+class ProblemDocument(TypedDict):
+    file: str
+    line: int
+    column: int
+    address: str | None
+    message: str
+    hint: str | None
+
+
+class AttentionDocument(TypedDict):
+    """Somebody is needed. `by`: the date; `remedy` in words, `command` to be pasted, `page` the provider's."""
+
+    address: str
+    state: AccountState
+    reason: Reason
+    message: str
+    since: str | None
+    by: str | None
+    owner: str | None
+    provider: str | None
+    remedy: str
+    command: str
+    page: str | None
+    source: Source | None
+
+
+class PlanDocument(TypedDict):
+    """`reconciler plan -o json`. `removable`: not declared any more, kept until `--prune`."""
+
+    format_version: Literal[1]
+    kind: Literal["plan"]
+    tool: str
+    commit: str | None
+    root: str
+    store: str
+    time: str
+    summary: dict[str, int]
+    changes: list[ChangeDocument]
+    maintenance: list[UpkeepDocument]
+    removable: list[ChangeDocument]
+    blocked: list[BlockedDocument]
+    guards: list[GuardDocument]
+    attention: list[AttentionDocument]
+    problems: list[ProblemDocument]
+    digest: str
+
+
+class ErrorDocument(TypedDict):
+    message: str
+    hint: str | None
+
+
+class ResultDocument(TypedDict):
+    address: str
+    kind: KindName
+    action: str
+    outcome: Outcome
+    reason: str | None
+    message: str
+    error: ErrorDocument | None
+    warnings: list[str]
+    source: Source | None
+
+
+class RunDocument(TypedDict):
+    """`reconciler reconcile -o json` and `refresh -o json`. `exit_code` is the process's, without --fail-on-attention."""
+
+    format_version: Literal[1]
+    kind: Literal["run"]
+    tool: str
+    commit: str | None
+    time: str | None
+    summary: dict[str, int]
+    results: list[ResultDocument]
+    attention: list[AttentionDocument]
+    guards: list[GuardDocument]
+    problems: list[ProblemDocument]
+    notes: list[str]
+    exit_code: int
+
+
+class ConditionDocument(TypedDict):
+    """A condition as Kubernetes writes them."""
+
+    type: str
+    status: Truth
+    reason: Reason
+    message: str
+    lastTransitionTime: str | None
+    observedGeneration: int
+
+
+class AccountDocument(TypedDict):
+    address: str
+    provider: str
+    state: AccountState
+    reason: Reason
+    message: str
+    since: str | None
+    owner: str | None
+    description: str | None
+    accessTokenExpiresAt: str | None
+    consentNeededBy: str | None
+    notBefore: str | None
+    grantedScopes: list[str]
+    missingScopes: list[str]
+    remedy: str | None
+    command: str | None
+    page: str | None
+    conditions: list[ConditionDocument]
+    source: Source | None
+
+
+class ProviderDocument(TypedDict):
+    address: str
+    state: ProviderState
+    message: str
+    base: str | None
+    registration: str | None
+    clientId: str | None
+    issuer: str | None
+    redirectUris: list[str]
+    consolePage: str | None
+    clientSecret: str | None
+    clientSecretVersion: int | None
+    clientSecretGoodVersion: int | None
+    clientSecretExpiresAt: str | None
+    since: str | None
+    accounts: int
+    source: Source | None
+
+
+class StatusDocument(TypedDict):
+    """`reconciler status -o json`. `clientSecret` of a provider is the reference's path and key."""
+
+    format_version: Literal[1]
+    kind: Literal["status"]
+    tool: str
+    commit: str | None
+    store: str
+    time: str
+    summary: dict[str, int]
+    providers: list[ProviderDocument]
+    accounts: list[AccountDocument]
+    attention: list[AttentionDocument]
+    problems: list[ProblemDocument]
+
+
+class ValidateDocument(TypedDict):
+    """`reconciler validate -o json`."""
+
+    format_version: Literal[1]
+    kind: Literal["validate"]
+    tool: str
+    root: str
+    summary: dict[str, int]
+    problems: list[ProblemDocument]
+
+
+_DOCUMENTS: dict[str, tuple[str, Any]] = {
+    "plan": ("what `reconciler plan -o json` writes", PlanDocument),
+    "run": ("what `reconciler reconcile -o json` and `reconciler refresh -o json` write", RunDocument),
+    "status": ("what `reconciler status -o json` writes", StatusDocument),
+    "validate": ("what `reconciler validate -o json` writes", ValidateDocument),
+}
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of one of `SCHEMA_NAMES`."""
+    title, document = _DOCUMENTS[name]
+    schema: dict[str, Any] = TypeAdapter(document).json_schema()
+    return {"$schema": SCHEMA_BASE, **_closed(schema), "title": title}
+
+
+def _closed(schema: Any) -> Any:
+    """`schema` with every object that has declared properties refusing others."""
+    if isinstance(schema, list):
+        return [_closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    return closed | {"additionalProperties": False} if isinstance(schema.get("properties"), dict) else closed
+
+
+SCHEMA_NAMES = tuple(_DOCUMENTS)
