@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from reconciler.model.choices import (
     BasicEncoding,
@@ -60,6 +60,11 @@ __all__ = [
 ]
 
 
+def _one_of_these(*keys: str) -> ConfigDict:
+    """For the JSON Schema: at least one of `keys` is given. The models' validators say the same."""
+    return ConfigDict(json_schema_extra={"anyOf": [{"required": [key]} for key in keys]})
+
+
 class Endpoints(Spec):
     """Absolute URLs; `{name}` parts are filled from parameters. What is not given is discovered or unsupported."""
 
@@ -77,6 +82,8 @@ class Endpoints(Spec):
 
 class Parameter(Spec):
     """A part of a URL that each Provider fills. Fills one label or path segment, never a domain, unless by a choice."""
+
+    model_config = _one_of_these("pattern", "choices")
 
     description: Line
     pattern: Pattern | None = Field(None, description="regular expression that the value matches in full")
@@ -169,6 +176,8 @@ class ResponseFields(Spec):
 
 class ErrorRule(Spec):
     """One row of an error table: all given conditions must hold. First match wins."""
+
+    model_config = _one_of_these("error", "status", "code", "match")
 
     error: Plain | None = Field(None, description="the OAuth `error` code")
     status: Annotated[Whole, Field(ge=100, le=599)] | None = Field(None, description="the HTTP status")
