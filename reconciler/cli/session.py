@@ -12,20 +12,25 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler import __version__
 from reconciler.cli.console import Console, LogLines, make_console
 from reconciler.cli.settings import Settings, SqliteLocation, VaultLocation, read_settings, store_location
 from reconciler.cli.vault_env import vault_settings
 from reconciler.engine.metadata_only import MetadataOnly
-from reconciler.errors import ManifestError
+from reconciler.errors import ManifestError, StoreNotInitialised
 from reconciler.model.desired import Desired
 from reconciler.model.secret import Secret
 from reconciler.model.store_path import Layout
+from reconciler.model.trust import TrustSettings
 from reconciler.ports import MetadataStore, SecretStore
 
+if TYPE_CHECKING:
+    from reconciler.engine.initialise import StoreFormat
+
 TOOL = f"reconciler {__version__}"
+FIRST_SETTINGS = TrustSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,42 +83,60 @@ def _sealing_key(settings: Settings) -> Secret | None:
 @contextmanager
 def open_made_store(session: Session) -> Iterator[tuple[SecretStore, Layout]]:
     """The whole store, initialised."""
+    from reconciler.engine.initialise import check_format
+
     with open_store(session) as (store, layout):
-        _made(session, store, layout)
+        try:
+            check_format(store, layout)
+        except StoreNotInitialised:
+            if not _makes_itself(session):
+                raise
+            make_store(session, store, layout)
         yield store, layout
 
 
 @contextmanager
 def open_for_reading(session: Session) -> Iterator[tuple[MetadataStore, Layout]]:
     """The store for `plan` and `status`: initialised, and without any way to write or to read a secret."""
-    with open_store(session) as (store, layout):
-        _made(session, store, layout)
+    with open_made_store(session) as (store, layout):
         yield MetadataOnly(store, layout=layout), layout
 
 
-def _made(session: Session, store: SecretStore, layout: Layout, *, init: bool = False) -> bytes | None:
-    """Checks that the store is made; an embedded one makes itself. The fingerprint key, where it was read."""
-    from reconciler.adapters.system import SystemClock, SystemEntropy
-    from reconciler.engine.initialise import check_format, init_store
-    from reconciler.errors import StoreNotInitialised
-    from reconciler.model.trust import TrustSettings
+@contextmanager
+def open_for_work(session: Session, *, init: bool = False) -> Iterator[tuple[SecretStore, Layout, bytes]]:
+    """The whole store with its fingerprint key; `init` makes it where it is not made."""
+    from reconciler.engine.initialise import open_store as open_format
 
-    embedded = isinstance(store_location(session.settings), SqliteLocation)
-    try:
-        check_format(store, layout)
-    except StoreNotInitialised:
-        if not (init or embedded):
-            raise
-        made = init_store(
-            store,
-            layout,
-            settings=TrustSettings(),
-            clock=SystemClock(session.stop),
-            entropy=SystemEntropy(),
-            by=TOOL,
-        )
-        return made.fingerprint_key
-    return None
+    with open_store(session) as (store, layout):
+        try:
+            opened = open_format(store, layout)
+        except StoreNotInitialised:
+            if not (init or _makes_itself(session)):
+                raise
+            opened = make_store(session, store, layout)
+        yield store, layout, opened.fingerprint_key
+
+
+def make_store(
+    session: Session, store: SecretStore, layout: Layout, *, settings: TrustSettings = FIRST_SETTINGS
+) -> StoreFormat:
+    """Make it, or find it made."""
+    from reconciler.adapters.system import SystemClock, SystemEntropy
+    from reconciler.engine.initialise import init_store
+
+    return init_store(
+        store,
+        layout,
+        settings=settings,
+        clock=SystemClock(session.stop),
+        entropy=SystemEntropy(),
+        by=TOOL,
+    )
+
+
+def _makes_itself(session: Session) -> bool:
+    """An embedded store is made by its first use: its file is new then, and cannot be mistaken for another one."""
+    return isinstance(store_location(session.settings), SqliteLocation)
 
 
 def read_desired(session: Session, path: str) -> Desired:

@@ -36,21 +36,12 @@ from reconciler.cli.options import common_flags, flag
 @common_flags
 def init_store(mode: str, loopback: bool, hosts: tuple[str, ...], **options: Any) -> int:
     """Prepare a new store. One that is there is left as it is."""
-    from reconciler.adapters.system import SystemClock, SystemEntropy
-    from reconciler.cli.session import TOOL, make_session, open_store
-    from reconciler.engine.initialise import init_store as make
+    from reconciler.cli.session import make_session, make_store, open_store
     from reconciler.model.trust import TrustMode, TrustSettings
 
     session = make_session(options)
     settings = TrustSettings(mode=TrustMode(mode), allowed_hosts=hosts, loopback=loopback)
     with open_store(session) as (store, layout):
-        made = make(
-            store,
-            layout,
-            settings=settings,
-            clock=SystemClock(session.stop),
-            entropy=SystemEntropy(),
-            by=TOOL,
-        )
+        made = make_store(session, store, layout, settings=settings)
         click.echo(f"{store.describe()}: store of format {made.format} under '{layout.prefix}' is ready")
     return 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from reconciler.model.grant import Holder
@@ -19,6 +20,33 @@ def _no_failpoint(name: str) -> None:
 def _nobody_knows(holder: Holder) -> bool:
     """Without a look at this machine's processes, no holder is provably dead."""
     return False
+
+
+class InFlight:
+    """Which objects are being worked on right now, so that whoever is ended at once can say what was cut off."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def working(self, name: object) -> Iterator[None]:
+        shown = str(name)
+        with self._lock:
+            self._names[shown] = self._names.get(shown, 0) + 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                left = self._names[shown] - 1
+                if left:
+                    self._names[shown] = left
+                else:
+                    del self._names[shown]
+
+    def names(self) -> list[str]:
+        """Sorted. Takes no lock: it is asked from a signal handler, which may have interrupted its owner."""
+        return sorted(dict(self._names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +71,5 @@ class Run:
     """Set by SIGTERM and SIGINT: no further account is started."""
     is_dead: Callable[[Holder], bool] = _nobody_knows
     """Whether that process is provably gone: `adapters.processes.is_dead`."""
+    in_flight: InFlight = field(default_factory=InFlight)
+    """Filled while an account or provider is worked on."""
