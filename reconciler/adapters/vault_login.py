@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
@@ -38,6 +38,7 @@ from reconciler.model.secret import Secret
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _RENEW_BEFORE_SECONDS = 15.0
+"""Or a quarter of its life, for one that lives shorter."""
 _REFUSAL_STANDS_SECONDS = 60.0
 _ALIVE_SECONDS = 30.0
 _PROVEN_SECONDS = 60.0
@@ -46,14 +47,23 @@ _PROVEN_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """The token in use. `ends` is monotonic seconds, None: it does not end, or nobody told us."""
+    """The token in use. `ends` is monotonic seconds, None: it does not end, or nobody told us. `life` is in seconds."""
 
     token: Secret
     serial: int
     ends: float | None
     renewable: bool
-    asked: bool = field(default=True)
+    life: float = 0.0
+    asked: bool = True
     """False: a token that we were given, and of whose life we know nothing yet."""
+
+    def left(self, now: float) -> float:
+        """Seconds until it ends."""
+        return float("inf") if self.ends is None else self.ends - now
+
+    def ending(self, now: float) -> bool:
+        """It is time to renew it."""
+        return self.left(now) < min(_RENEW_BEFORE_SECONDS, self.life / 4)
 
 
 class VaultLogin:
@@ -76,11 +86,11 @@ class VaultLogin:
     def token(self) -> str:
         """The token for the next request; logs in, or renews, where that is due. LoginRefused."""
         held = self._held
-        if held is None or (held.ends is not None and held.ends - self._monotonic() < _RENEW_BEFORE_SECONDS):
+        if held is None or held.ending(self._monotonic()):
             with self._lock:
                 held = self._held or self._log_in()
-                if held.ends is not None and held.ends - self._monotonic() < _RENEW_BEFORE_SECONDS:
-                    held = self._prolong(held)
+                if held.ending(self._monotonic()):
+                    held = self._prolong(held, needed=held.life / 2)
         return held.token.reveal()
 
     def serial(self) -> int:
@@ -105,11 +115,11 @@ class VaultLogin:
             held = self._held or self._log_in()
             if not held.asked:
                 held = self._ask_about(held)
-            if held.ends is None or held.ends - self._monotonic() >= needed:
+            if held.left(self._monotonic()) >= needed:
                 return
             held = self._prolong(held, needed=needed)
-            left = None if held.ends is None else held.ends - self._monotonic()
-            if left is not None and left < needed and not self._repeatable:
+            left = held.left(self._monotonic())
+            if left < needed and not self._repeatable:
                 raise LoginRefused(
                     f"{self._where}: the token ends in {max(left, 0):.0f} s and cannot be renewed for {needed:.0f} s",
                     hint="bring a token that lives longer, or a login that can be repeated (AppRole, JWT, Kubernetes)",
@@ -125,24 +135,24 @@ class VaultLogin:
     def _repeatable(self) -> bool:
         return not isinstance(self._settings.login, TokenLogin)
 
-    def _prolong(self, held: _Held, *, needed: float = _RENEW_BEFORE_SECONDS) -> _Held:
-        """Renewed; where that does not make it last, a new login; where there is no other, what there was."""
+    def _prolong(self, held: _Held, *, needed: float) -> _Held:
+        """Renewed; where that does not make it last `needed` seconds, a new login; else what there is."""
         if held.renewable:
             held = self._renew(held)
-            if held.ends is None or held.ends - self._monotonic() >= needed:
+            if held.left(self._monotonic()) >= needed:
                 return held
         if not self._repeatable:
             return held
         try:
             return self._log_in()
         except (LoginRefused, StoreUnreachable):
-            if held.ends is not None and held.ends > self._monotonic():
+            if held.left(self._monotonic()) > 0:
                 return held
             raise
 
     def _renew(self, held: _Held) -> _Held:
         """The same token with more time, or `held` as it was where Vault does not renew it."""
-        self._held = _Held(held.token, held.serial, ends=None, renewable=False)
+        self._held = replace(held, ends=None)  # so that the request below does not wait for itself
         try:
             answer: Answer = self._client.auth.token.renew_self()
         except StoreUnreachable:
@@ -151,7 +161,7 @@ class VaultLogin:
         if answer.status == 200 and isinstance(auth, dict):
             self._held = self._from_auth(auth, held.serial)
         else:
-            self._held = _Held(held.token, held.serial, ends=held.ends, renewable=False)
+            self._held = replace(held, renewable=False)
         return self._held
 
     def _ask_about(self, held: _Held) -> _Held:
@@ -160,11 +170,8 @@ class VaultLogin:
         if answer.status == 403 and answer.says("invalid token"):
             self._replace()
             return self._held or held
-        ends, renewable = None, False
-        if answer.status == 200 and answer.data is not None:
-            ends = self._end_of(answer.data.get("ttl"))
-            renewable = answer.data.get("renewable") is True
-        self._held = _Held(held.token, held.serial, ends=ends, renewable=renewable)
+        said = answer.data if answer.status == 200 and answer.data is not None else {}
+        self._held = self._living(held.token, held.serial, said.get("ttl"), said.get("renewable"))
         return self._held
 
     def _lives(self) -> bool:
@@ -245,18 +252,13 @@ class VaultLogin:
         token = auth.get("client_token")
         if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:
             raise self._refused("the login gave no token (it may ask for a second factor)")
-        return _Held(
-            Secret(token),
-            serial,
-            ends=self._end_of(auth.get("lease_duration")),
-            renewable=auth.get("renewable") is True,
-        )
+        return self._living(Secret(token), serial, auth.get("lease_duration"), auth.get("renewable"))
 
-    def _end_of(self, seconds: object) -> float | None:
-        """Monotonic end of a life given in seconds; 0 is without end."""
-        if not isinstance(seconds, int) or seconds <= 0:
-            return None
-        return self._monotonic() + seconds
+    def _living(self, token: Secret, serial: int, seconds: object, renewable: object) -> _Held:
+        """A token with the rest of its life as Vault said it; 0 is without end."""
+        life = float(seconds) if isinstance(seconds, int) and seconds > 0 else None
+        ends = None if life is None else self._monotonic() + life
+        return _Held(token, serial, ends=ends, renewable=renewable is True, life=life or 0.0)
 
     def _refused(self, why: str) -> LoginRefused:
         method, hint = _describe(self._settings.login)

@@ -18,7 +18,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 from urllib.parse import urlencode, urlsplit
@@ -79,8 +79,8 @@ class _Call:
 
     verb: str
     target: str
-    headers: Mapping[str, str]
-    body: bytes | None
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
     repeatable: bool
     deadline: float
 
