@@ -65,7 +65,13 @@ class ManifestError(ReconcilerError):
 
 
 class GuardRefused(ReconcilerError):
+    """`reason` is the guard's name, CamelCase, as reports show it."""
+
     exit_code = 3
+
+    def __init__(self, message: str, *, hint: str | None = None, reason: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
 
 
 class TrustRefused(ReconcilerError):

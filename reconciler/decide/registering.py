@@ -63,6 +63,8 @@ def compare(
     if found != mark:
         return _foreign(desired, observed, found, secrets=secrets)
     status = observed.status
+    if status is not None and not status.client_id and not status.intent_op:
+        return _first_seen(desired, observed, secrets=secrets)  # it was refused the first time
     if status is None:
         return _change(
             desired,
@@ -159,6 +161,15 @@ def _registered(
     now: datetime,
 ) -> ProviderChange | None:
     if status.intent_op:
+        if not is_interrupted(observed, status):
+            return _change(
+                desired,
+                observed,
+                ProviderAction.REGISTER,
+                ProviderReason.INTERRUPTED_REGISTRATION,
+                message="its registration ended without its status: that is settled by its record",
+                secrets=secrets,
+            )
         since = "" if status.intent_since is None else f" at {format_instant(status.intent_since)}"
         return _change(
             desired,
@@ -198,6 +209,15 @@ def _registered(
     )
 
 
+def is_interrupted(observed: ObservedProvider, status: ProviderStatus) -> bool:
+    """True where the announced registration may have been sent: the record's newest version is the intent itself.
+
+    An older one: the intent was never written, so nothing was sent. A newer one: what came of it was written.
+    """
+    newest = observed.metadata.current_version if observed.metadata else 0
+    return status.intent_version == 0 or newest == status.intent_version
+
+
 def _update_reason(
     desired: DesiredProvider,
     status: ProviderStatus,
@@ -217,7 +237,7 @@ def _update_reason(
     if any(field.name == SECRET_VERSION for field in fields):
         return ProviderReason.SECRET_ROTATED
     ends = status.client_secret_expires_at
-    if ends is not None and ends - now < RENEW_BEFORE and now - status.registered_at >= RENEW_EVERY:
+    if ends is not None and ends - now < RENEW_BEFORE and now - (status.applied_at or status.registered_at) >= RENEW_EVERY:
         return ProviderReason.CLIENT_SECRET_EXPIRING
     return None
 

@@ -23,9 +23,23 @@ from reconciler.engine.trust import bind_first_use
 from reconciler.errors import TrustRefused
 from reconciler.model.desired import DesiredProvider
 from reconciler.model.endpoint import TrustedUrl, Url, parse_url
+from reconciler.model.names import Address
 from reconciler.model.ready import ReadyEndpoints
 from reconciler.model.status import ProviderStatus
 from reconciler.model.trust import Binding, TrustView
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where the client's own credential may go. `loopback`: the trust setting."""
+
+    address: Address
+    binding: Binding
+    loopback: bool
+
+    def permit(self, url: Url) -> TrustedUrl:
+        """TrustRefused where it may not go there."""
+        return permit(url, self.binding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,11 @@ class Prepared:
         """The endpoint's URL for what carries the client's (or the named) credential. TrustRefused where it may not."""
         url = self.url(role)
         return None if url is None else self.permit(url, credential=credential)
+
+    @property
+    def reach(self) -> Reach:
+        binding = self.bindings[client_credential(self.desired)]
+        return Reach(self.desired.address, binding, self.loopback)
 
     def permit(self, url: Url, *, credential: str | None = None) -> TrustedUrl:
         return permit(url, self.bindings[credential or client_credential(self.desired)])
@@ -86,7 +105,7 @@ def prepare(
             desired, status=status, metadata=ports.metadata, now=now, loopback=loopback, again=True
         )
         decision = judge(trust, desired, discovered=found.endpoints)
-    if found.fresh and status is not None and status.manifest_digest == desired.digest:
+    if found.fresh and status is not None and status.issuer == desired.behaviour.issuer:
         _record(run, desired, found)
     refuse(decision)
     return Prepared(desired, found, _bindings(run, decision), loopback)

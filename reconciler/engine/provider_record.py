@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconciler.engine.run import Run
-from reconciler.errors import GuardRefused, WriteUnclear, clean
+from reconciler.errors import GuardRefused, StoreUnreachable, WriteUnclear, clean
 from reconciler.model.names import Address
 from reconciler.model.status import MANAGED_BY, ProviderStatus, ownership_mark
 from reconciler.model.stored import KeyMetadata
@@ -29,6 +29,7 @@ def check_owner(run: Run, address: Address, *, metadata: KeyMetadata | None) -> 
         raise GuardRefused(
             f"{address} is managed by {clean(found or 'nobody', cap=100)}, not by {ownership_mark(run.owner)}",
             hint="if it is to be ours: --allow-adopt",
+            reason="ForeignOwner",
         )
 
 
@@ -41,7 +42,7 @@ def write_status(
 ) -> ProviderStatus:
     """Read, `change`, write; what stands there now is returned. `change` may be called again. GuardRefused if foreign."""
     path = run.layout.provider(address)
-    for attempt in range(1, _TRIES + 1):
+    for _ in range(_TRIES):
         metadata = run.store.read_metadata(path)
         if not adopt:
             check_owner(run, address, metadata=metadata)
@@ -54,6 +55,5 @@ def write_status(
             run.store.write_metadata(path, texts)
             return wanted
         except WriteUnclear:
-            if attempt == _TRIES:
-                raise
-    raise AssertionError("unreachable")  # pragma: no cover - the loop returns or raises
+            continue  # replacing metadata whole is the same once or twice
+    raise StoreUnreachable(f"{path}: the store does not say whether its metadata was written")

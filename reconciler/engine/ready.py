@@ -41,7 +41,7 @@ def ready_provider(
         raise PathDenied(f"{desired.address}: {observed.unreadable}")
     check_owner(run, desired.address, metadata=observed.metadata)
     status = observed.status
-    if status is None or status.removed_at is not None or (status.intent_op and not status.client_id):
+    if status is None or status.removed_at is not None or not status.client_id:
         raise ProviderFailed(f"{desired.address}: it is not registered", hint="run: reconciler reconcile")
     check_replacement(desired, status, options=options)
     prepared = prepare(run, desired, status=status, trust=trust, ports=ports)
@@ -56,6 +56,7 @@ def check_replacement(desired: DesiredProvider, status: ProviderStatus, *, optio
         raise GuardRefused(
             f"{desired.address}: IssuerReplaced: its grants come from {clean(status.issuer or 'another server')}",
             hint="if they are to be given up: --allow-issuer-replacement",
+            reason="IssuerReplaced",
         )
     if status.client_id and status.registration != desired.registration.value:
         _refuse_client(desired, status, "its registration changed kind", options=options)
@@ -182,4 +183,5 @@ def _refuse_client(
         raise GuardRefused(
             f"{desired.address}: ClientReplaced: {why}, and its grants belong to {clean(status.client_id)}",
             hint="if they are to be given up: --allow-client-replacement",
+            reason="ClientReplaced",
         )

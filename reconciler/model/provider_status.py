@@ -61,6 +61,10 @@ class ProviderStatus:
     intent_op: str = ""
     """Open registration intent: operation id; '' when none is open."""
     intent_since: datetime | None = None
+    intent_version: int = 0
+    """KV version of the record that brings the intent: at a newer one the registration ended, one way or the other."""
+    applied_at: datetime | None = None
+    """When it was last registered or updated."""
     client_secret_expires_at: datetime | None = None
     client_digest: str = ""
     """Digest of the client metadata that a dynamic registration last sent (RFC 7591 §2)."""
@@ -92,6 +96,8 @@ class ProviderStatus:
             "record-version": str(self.record_version),
             "intent-op": self.intent_op,
             "intent-since": instant_text(self.intent_since),
+            "intent-version": str(self.intent_version or ""),
+            "applied-at": instant_text(self.applied_at),
             "client-secret-expires-at": instant_text(self.client_secret_expires_at),
             "client-digest": self.client_digest,
             "removed-at": instant_text(self.removed_at),
@@ -134,6 +140,8 @@ class ProviderStatus:
             record_version=read_whole(texts.get("record-version", "")) or 0,
             intent_op=texts.get("intent-op", ""),
             intent_since=read_instant(texts.get("intent-since", "")),
+            intent_version=read_whole(texts.get("intent-version", "")) or 0,
+            applied_at=read_instant(texts.get("applied-at", "")),
             client_secret_expires_at=read_instant(texts.get("client-secret-expires-at", "")),
             client_digest=texts.get("client-digest", ""),
             removed_at=read_instant(texts.get("removed-at", "")),
