@@ -111,6 +111,6 @@ def guard_flags(function: F) -> F:
     """One flag for each guard, from the guards' own table."""
     from reconciler.decide.guard import FLAGS, WORDS
 
-    for name, text in reversed(FLAGS.items()):
+    for name, text in reversed(list(FLAGS.items())):
         function = flag(text, is_flag=True, help=WORDS[name])(function)
     return function

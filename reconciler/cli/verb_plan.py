@@ -39,6 +39,7 @@ def plan(
     **options: Any,
 ) -> int:
     """Show what reconcile would do. Writes nothing, reads no secret, contacts nothing but the store."""
+    from reconciler.cli.calling_settings import with_tightened_trust
     from reconciler.cli.output import write_plan
     from reconciler.cli.planning import plan_options
     from reconciler.cli.session import TOOL, make_session, open_for_reading, read_desired
@@ -48,7 +49,7 @@ def plan(
     session = make_session(options)
     desired = read_desired(session, manifests)
     with open_for_reading(session) as (store, layout), session.events.showing_progress():
-        observed = observe(store, layout, desired, jobs=jobs)
+        observed = with_tightened_trust(session.settings, observe(store, layout, desired, jobs=jobs))
     chosen = plan_options(session, options, due_within=due_within)
     chosen.selection.check(desired, observed)
     made = make_plan(desired, observed, chosen)

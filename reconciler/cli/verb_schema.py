@@ -1,0 +1,41 @@
+"""`reconciler schema`: the JSON Schemas of manifests and of our JSON output."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from reconciler.errors import UsageError, clean
+
+
+@click.command(short_help="Print JSON Schemas.")
+@click.argument("name", default="manifest")
+@click.option("--list", "list_", is_flag=True, help="List the names of all schemas.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Write all of them into this folder."
+)
+def schema(name: str, list_: bool, out: Path | None) -> int:
+    """Print the schema NAME: manifest (all kinds), or one of --list."""
+    from reconciler.model.schema import manifest_schemas
+    from reconciler.report.contract import SCHEMAS
+
+    schemas = {**manifest_schemas(), **SCHEMAS}
+    if list_:
+        click.echo("\n".join(sorted(schemas)))
+        return 0
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for each, body in schemas.items():
+            (out / f"{each}.schema.json").write_text(_text(body), encoding="utf-8")
+        click.echo(f"{len(schemas)} schemas written to {clean(out)}", err=True)
+        return 0
+    if name not in schemas:
+        raise UsageError(f"there is no schema '{clean(name)}'", hint=f"one of {', '.join(sorted(schemas))}")
+    click.echo(_text(schemas[name]), nl=False)
+    return 0
+
+
+def _text(body: object) -> str:
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,36 @@
+"""`reconciler status`: every provider and account as the store knows it, and who must consent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from reconciler.cli.options import common_flags, flag, jobs_flag, manifests_flag, output_flag, selection_flags
+
+
+@click.command(short_help="Show every provider and account.")
+@manifests_flag
+@output_flag("text", "json", "markdown")
+@flag("--fail-on-attention", is_flag=True, help="Exit 5 where an account needs a person.")
+@selection_flags
+@jobs_flag
+@common_flags
+def status(manifests: str, output: str, fail_on_attention: bool, jobs: int, **options: Any) -> int:
+    """Show every provider and account as the store knows it. Reads metadata only."""
+    from reconciler.cli.calling_settings import with_tightened_trust
+    from reconciler.cli.output import write_status
+    from reconciler.cli.planning import plan_options
+    from reconciler.cli.session import TOOL, make_session, open_for_reading, read_desired
+    from reconciler.engine.observe import observe
+    from reconciler.engine.status import make_status
+
+    session = make_session(options)
+    desired = read_desired(session, manifests)
+    with open_for_reading(session) as (store, layout), session.events.showing_progress():
+        observed = with_tightened_trust(session.settings, observe(store, layout, desired, jobs=jobs))
+    chosen = plan_options(session, options, due_within=None)
+    chosen.selection.check(desired, observed)
+    report = make_status(desired, observed, chosen)
+    write_status(report, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)
+    return report.exit_code(fail_on_attention=fail_on_attention)

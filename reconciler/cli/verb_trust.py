@@ -1,0 +1,209 @@
+"""`reconciler trust`: a person says which origins may receive which credential; shows it, revokes it, sets the rules."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import click
+
+from reconciler.cli.options import common_flags, flag, manifests_flag
+from reconciler.errors import NeedsPerson, UsageError, clean
+
+_BIND = "bind"
+
+
+class TrustGroup(click.Group):
+    """`reconciler trust ADDRESS…` is short for `reconciler trust bind ADDRESS…`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = [_BIND, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=TrustGroup, short_help="Which origins may receive which credential.")
+def trust() -> None:
+    """Say which origins may receive a provider's credential: reconciler trust ADDRESS…
+
+    With --show, print what is bound; with --revoke, take it back. 'reconciler trust settings' sets the rules.
+    """
+
+
+@trust.command(_BIND, short_help="Bind origins to a provider's credentials (the default).")
+@click.argument("addresses", nargs=-1)
+@flag("--show", is_flag=True, envvar=None, help="Print all bindings and the settings.")
+@flag(
+    "--revoke",
+    is_flag=True,
+    envvar=None,
+    help="Take trust back: nothing may receive the credential any more.",
+)
+@flag("--yes", is_flag=True, envvar=None, help="Do it without asking.")
+@manifests_flag
+@common_flags
+def bind(
+    addresses: tuple[str, ...], show: bool, revoke: bool, yes: bool, manifests: str, **options: Any
+) -> int:
+    """Bind the origins that the providers ADDRESS… name today to their credentials."""
+    if show:
+        return _show(options)
+    if not addresses:
+        raise UsageError("name a provider", hint="reconciler trust provider/<namespace>/<name>, or --show")
+    return _change(addresses, revoke=revoke, yes=yes, manifests=manifests, options=options)
+
+
+def _show(options: dict[str, Any]) -> int:
+    from reconciler.cli.session import make_session, open_for_reading
+    from reconciler.decide.trust import shown_origins
+    from reconciler.engine.trust import list_bindings, read_settings
+
+    session = make_session(options)
+    with open_for_reading(session) as (store, layout):
+        settings = read_settings(store, layout)
+        bindings, problems = list_bindings(store, layout)
+    click.echo(f"mode {settings.mode.value} · loopback {'admitted' if settings.loopback else 'refused'}")
+    for host in settings.allowed_hosts:
+        click.echo(f"allowed host {clean(host)}")
+    for namespace, prefixes in sorted(settings.secret_prefixes.items()):
+        click.echo(f"namespace {clean(namespace)} may also name {clean(', '.join(prefixes))}")
+    for binding in bindings:
+        state = "revoked" if binding.revoked else shown_origins(binding.origins)
+        click.echo(f"{clean(binding.credential)} → {state}")
+    for problem in problems:
+        click.echo(f"warning: {problem}", err=True)
+    return 0
+
+
+def _change(
+    addresses: tuple[str, ...], *, revoke: bool, yes: bool, manifests: str, options: dict[str, Any]
+) -> int:
+    from reconciler.cli.calling import calling
+    from reconciler.cli.session import make_session, read_desired
+    from reconciler.decide.selection import resolve_one
+    from reconciler.decide.trust import shown_origins
+    from reconciler.decide.trust_origins import credentials_of
+    from reconciler.engine.observe import observe
+    from reconciler.engine.trust import revoke_trust
+    from reconciler.engine.trusting import accept_trust, propose_trust
+    from reconciler.model.names import parse_address
+    from reconciler.model.trust import TrustView
+
+    session = make_session(options)
+    desired = read_desired(session, manifests)
+    chosen = [desired.providers[resolve_one(parse_address(text), desired.providers)] for text in addresses]
+    look = partial(observe, desired=desired, jobs=8)
+    with calling(session, look=look) as work:
+        for provider in chosen:
+            if revoke:
+                for credential in credentials_of(provider):
+                    _confirm(f"{credential}: nothing may receive it any more", yes=yes, session=session)
+                    revoke_trust(work.run, credential=credential)
+                    click.echo(f"{clean(credential)} → revoked")
+                continue
+            view = work.observed.trust
+            assert view is not None  # noqa: S101 - `observe` always reads trust; mypy cannot know
+            assert isinstance(view, TrustView)  # noqa: S101 - as above
+            proposals = propose_trust(
+                work.run,
+                provider,
+                observed=work.observed.providers.get(provider.address),
+                view=view,
+                ports=work.ports,
+            )
+            for item in proposals:
+                if not item.origins:
+                    click.echo(f"{clean(item.credential)} → {shown_origins(item.bound)} (already)")
+                    continue
+                before = "revoked before" if item.revoked else f"now {shown_origins(item.bound)}"
+                _confirm(
+                    f"{provider.address}: {clean(item.credential)} may be sent to {shown_origins(item.origins)} ({before})",
+                    yes=yes,
+                    session=session,
+                )
+            for binding in accept_trust(work.run, proposals):
+                click.echo(f"{clean(binding.credential)} → {shown_origins(binding.origins)}")
+    return 0
+
+
+def _confirm(question: str, *, yes: bool, session: Any) -> None:
+    if yes:
+        return
+    if not session.console.interactive:
+        raise NeedsPerson(question, hint="a person must agree: run it at a terminal, or with --yes")
+    if not click.confirm(f"{question}. Agreed?", err=True):
+        raise NeedsPerson("nothing was changed")
+
+
+@trust.command(short_help="The rules of trust: mode, loopback, hosts, prefixes.")
+@flag(
+    "--mode",
+    type=click.Choice(["tofu", "catalogue", "strict"]),
+    envvar=None,
+    help="What a first use may bind.",
+)
+@flag("--loopback/--no-loopback", default=None, envvar=None, help="Admit http and addresses of this machine.")
+@flag(
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="HOST",
+    envvar=None,
+    help="Admit a host that is not public.",
+)
+@flag(
+    "--secret-prefix",
+    "prefixes",
+    multiple=True,
+    metavar="NAMESPACE=PREFIX",
+    envvar=None,
+    help="Let a namespace's providers also name secrets under this prefix.",
+)
+@common_flags
+def settings(
+    mode: str | None, loopback: bool | None, hosts: tuple[str, ...], prefixes: tuple[str, ...], **options: Any
+) -> int:
+    """Change the settings that are given; the others stay. They live in the store: Git cannot change them."""
+    from dataclasses import replace
+
+    from reconciler.cli.calling import calling
+    from reconciler.cli.session import make_session
+    from reconciler.engine.trust import read_settings, write_settings
+    from reconciler.model.observed import Observed
+    from reconciler.model.trust import TrustMode
+
+    session = make_session(options)
+
+    def nothing(store: Any, layout: Any) -> Observed:
+        return Observed(store.describe(), store.server_time())
+
+    with calling(session, look=nothing) as work:
+        before = read_settings(work.run.store, work.run.layout)
+        after = replace(
+            before,
+            mode=before.mode if mode is None else TrustMode(mode),
+            loopback=before.loopback if loopback is None else loopback,
+            allowed_hosts=tuple(sorted({*before.allowed_hosts, *hosts})),
+            secret_prefixes=_with_prefixes(before.secret_prefixes, prefixes),
+        )
+        if after != before:
+            write_settings(work.run, after)
+    return _show({"verbose": False, "no_color": True, "no_input": True, "log_format": "text"})
+
+
+def _with_prefixes(before: Any, texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    from reconciler.model.names import is_name
+    from reconciler.model.store_path import reference_path
+
+    after = {namespace: tuple(prefixes) for namespace, prefixes in before.items()}
+    for text in texts:
+        namespace, separator, prefix = text.partition("=")
+        try:
+            path = reference_path(prefix.rstrip("/")).text
+        except ValueError:
+            separator = ""
+            path = ""
+        if not separator or not is_name(namespace):
+            raise UsageError(f"'{clean(text)}' is no secret prefix", hint="write <namespace>=<path>")
+        after[namespace] = tuple(sorted({*after.get(namespace, ()), path}))
+    return after
