@@ -103,7 +103,7 @@ class VaultStore:
 
     def scan_metadata(self, folder: StorePath) -> Mapping[StorePath, KeyMetadata] | None:
         place = self._place(folder)
-        return self._scan.below(folder, mount=place.mount, ask=lambda call: self._ask(place, call))
+        return self._scan.below(folder, place=place, ask=lambda call: self._ask(place, call))
 
     def server_time(self) -> datetime:
         answer: Answer = self._sys.read_health_status(

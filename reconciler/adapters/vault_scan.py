@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any, assert_never
 
 from reconciler.adapters.vault_answer import Answer
+from reconciler.adapters.vault_errors import Place, error_for
 from reconciler.adapters.vault_records import parse_metadata
 from reconciler.adapters.vault_transport import LeanAdapter
 from reconciler.errors import PathDenied, StoreUnreachable
@@ -48,7 +49,7 @@ class MetadataScan:
         self._now = now
         self._way = _Way.UNTRIED
 
-    def below(self, folder: StorePath, *, mount: str, ask: Ask) -> Mapping[StorePath, KeyMetadata] | None:
+    def below(self, folder: StorePath, *, place: Place, ask: Ask) -> Mapping[StorePath, KeyMetadata] | None:
         """Keys whose names are no legal paths are left out: they are not ours and cannot be referred to."""
         while True:
             way = self._way
@@ -57,10 +58,10 @@ class MetadataScan:
                     case _Way.NONE:
                         return None
                     case _Way.UNTRIED | _Way.SCAN:
-                        found = self._pages("SCAN", folder.text, mount=mount, ask=ask)
+                        found = self._pages("SCAN", folder.text, place=place, ask=ask)
                         self._way = _Way.SCAN
                     case _Way.LIST:
-                        found = self._levels(folder.text, mount=mount, ask=ask, depth=0)
+                        found = self._levels(folder.text, place=place, ask=ask, depth=0)
                     case _:
                         assert_never(way)
             except _Unsupported as unsupported:
@@ -68,24 +69,24 @@ class MetadataScan:
                 continue
             return {path: metadata for name, metadata in found if (path := _path(folder, name)) is not None}
 
-    def _levels(self, folder: str, *, mount: str, ask: Ask, depth: int) -> list[tuple[str, KeyMetadata]]:
+    def _levels(self, folder: str, *, place: Place, ask: Ask, depth: int) -> list[tuple[str, KeyMetadata]]:
         found: list[tuple[str, KeyMetadata]] = []
         folders: list[str] = []
-        found += self._pages("LIST", folder, mount=mount, ask=ask, folders=folders)
+        found += self._pages("LIST", folder, place=place, ask=ask, folders=folders)
         if depth < _DEPTH:
             for name in folders:
-                deeper = self._levels(f"{folder}/{name.rstrip('/')}", mount=mount, ask=ask, depth=depth + 1)
+                deeper = self._levels(f"{folder}/{name.rstrip('/')}", place=place, ask=ask, depth=depth + 1)
                 found += [(f"{name}{rest}", metadata) for rest, metadata in deeper]
         return found
 
     def _pages(
-        self, verb: str, folder: str, *, mount: str, ask: Ask, folders: list[str] | None = None
+        self, verb: str, folder: str, *, place: Place, ask: Ask, folders: list[str] | None = None
     ) -> list[tuple[str, KeyMetadata]]:
         """All pages of one folder: (name below it, metadata). Names of folders go to `folders`."""
         found: list[tuple[str, KeyMetadata]] = []
         after = ""
         for _ in range(_PAGES):
-            data = self._page(verb, f"/v1/{mount}/detailed-metadata/{folder}", ask=ask, after=after)
+            data = self._page(verb, folder, place=place, ask=ask, after=after)
             if data is None:
                 return found
             keys, infos = data.get("keys"), data.get("key_info") or {}
@@ -104,10 +105,13 @@ class MetadataScan:
             if len(keys) < _PAGE or keys[-1] == after:
                 return found
             after = keys[-1]
-        raise StoreUnreachable(f"{mount}/{folder}: the pages of its metadata do not end")
+        raise StoreUnreachable(f"{place.mount}/{folder}: the pages of its metadata do not end")
 
-    def _page(self, verb: str, url: str, *, ask: Ask, after: str) -> Mapping[str, Any] | None:
+    def _page(
+        self, verb: str, folder: str, *, place: Place, ask: Ask, after: str
+    ) -> Mapping[str, Any] | None:
         """One page, None where nothing (more) is there."""
+        url = f"/v1/{place.mount}/detailed-metadata/{folder}"
         params = {"limit": _PAGE, **({"after": after} if after else {})}
         try:
             answer = ask(lambda: self._adapter.request(verb, url, params=params))
@@ -118,7 +122,9 @@ class MetadataScan:
         nothing = answer.status == 404 and answer.body.get("errors") == []
         if nothing and (after or self._way is not _Way.UNTRIED):
             return None
-        raise _Unsupported
+        if answer.status in (400, 404, 405):
+            raise _Unsupported
+        raise error_for(answer, place)
 
 
 def _path(folder: StorePath, name: str) -> StorePath | None:
