@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -18,7 +17,7 @@ from reconciler.errors import UsageError, clean
 )
 def schema(name: str, list_: bool, out: Path | None) -> int:
     """Print the schema NAME: manifest (all kinds), or one of --list."""
-    from reconciler.model.schema import manifest_schemas
+    from reconciler.model.schema import manifest_schemas, schema_file_name, schema_text
     from reconciler.report.contract import SCHEMAS
 
     schemas = {**manifest_schemas(), **SCHEMAS}
@@ -28,14 +27,10 @@ def schema(name: str, list_: bool, out: Path | None) -> int:
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         for each, body in schemas.items():
-            (out / f"{each}.schema.json").write_text(_text(body), encoding="utf-8")
+            (out / schema_file_name(each)).write_text(schema_text(body), encoding="utf-8")
         click.echo(f"{len(schemas)} schemas written to {clean(out)}", err=True)
         return 0
     if name not in schemas:
         raise UsageError(f"there is no schema '{clean(name)}'", hint=f"one of {', '.join(sorted(schemas))}")
-    click.echo(_text(schemas[name]), nl=False)
+    click.echo(schema_text(schemas[name]), nl=False)
     return 0
-
-
-def _text(body: object) -> str:
-    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
