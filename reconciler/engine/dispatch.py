@@ -69,6 +69,7 @@ class Dispatcher(Generic[_T]):
                 waiting.clear()
             else:
                 waiting = self._start_some(waiting, running, done, executor)
+            self.run.events.progress("refresh", done=len(done), total=len(jobs))
             if running:
                 self._collect(running, done, timeout=_IDLE_POLL if waiting else None)
             elif waiting:

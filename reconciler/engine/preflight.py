@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.engine.refresh_account import RefreshWork
+from reconciler.engine.refresh_work import RefreshWork
 from reconciler.engine.run import Run
 from reconciler.errors import PathDenied, ReconcilerError
 from reconciler.model.state import GrantType

@@ -24,7 +24,8 @@ from reconciler.decide.results import Outcome, Result
 from reconciler.engine.circuit import Desk
 from reconciler.engine.dispatch import Dispatcher, Job, NotRun
 from reconciler.engine.preflight import denied_namespaces
-from reconciler.engine.refresh_account import AccountRefresh, RefreshWork, StoreWatch
+from reconciler.engine.refresh_account import AccountRefresh
+from reconciler.engine.refresh_work import RefreshWork, StoreWatch
 from reconciler.engine.run import Run
 from reconciler.engine.store_clock import StoreClock, read_store_clock
 from reconciler.errors import ReconcilerError

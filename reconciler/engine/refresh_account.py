@@ -9,8 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.decide.incidents import lives_past_next_run
@@ -25,57 +24,19 @@ from reconciler.engine.client_credentials import obtain
 from reconciler.engine.consented import removal_of
 from reconciler.engine.drive import Hands, pause
 from reconciler.engine.published import publish_tokens, write_status
+from reconciler.engine.refresh_work import RefreshWork, StoreWatch
 from reconciler.engine.run import Run
 from reconciler.engine.store_clock import StoreClock
 from reconciler.engine.token_call import TokenCall
 from reconciler.errors import (
-    LoginRefused,
     ReconcilerError,
-    StoreError,
-    StoreSealed,
 )
-from reconciler.model.desired import DesiredAccount
 from reconciler.model.endpoint import parse_url
 from reconciler.model.grant import TokenSet
-from reconciler.model.observed import ObservedAccount, ObservedProvider
-from reconciler.model.ready import ReadyProvider
 from reconciler.model.status import AccountStatus, ownership_mark
 
 _PUBLISH_COMES = 1.0
 """How long a winner is given to publish before the loser does it for it, seconds."""
-_FATAL_AFTER = 3
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshWork:
-    """One declared account, its provider ready to be called, and what the store's metadata says of both."""
-
-    account: DesiredAccount
-    provider: ReadyProvider
-    observed: ObservedAccount
-    provider_observed: ObservedProvider
-
-
-@dataclass
-class StoreWatch:
-    """Sees when the store as a whole has failed: at once where it is sealed or refuses our login, and after several
-    accounts in a row could not reach it."""
-
-    error: StoreError | None = None
-    _in_a_row: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def is_over(self) -> bool:
-        return self.error is not None
-
-    def note(self, trouble: ReconcilerError | None) -> None:
-        with self._lock:
-            if not isinstance(trouble, StoreError):
-                self._in_a_row = 0
-                return
-            self._in_a_row += 1
-            if isinstance(trouble, StoreSealed | LoginRefused) or self._in_a_row >= _FATAL_AFTER:
-                self.error = self.error or trouble
 
 
 @dataclass(frozen=True)
@@ -143,8 +104,9 @@ class AccountRefresh:
         self._tell_desk(ended, noted=bool(noted))
         self.watch.note(ended.trouble)
         version, expires_at = self._publish(ended)
-        self._write_status(ended, version=version, expires_at=expires_at)
-        return refresh_result(ended, self._shown(ended, version=version, expires_at=expires_at))
+        failure = self._write_status(ended, version=version, expires_at=expires_at)
+        result = refresh_result(ended, self._shown(ended, version=version, expires_at=expires_at))
+        return _with_failure(result, failure)
 
     def _task(self) -> RefreshTask:
         account, provider = self.work.account, self.work.provider
@@ -209,8 +171,9 @@ class AccountRefresh:
             now=self.clock.now(),
             limits=self.run.limits,
         )
-        self._store_status(said, version=version, expires_at=expires_at)
-        return refresh_result(ended, self._shown(ended, version=version, expires_at=expires_at))
+        failure = self._store_status(said, version=version, expires_at=expires_at)
+        result = refresh_result(ended, self._shown(ended, version=version, expires_at=expires_at))
+        return _with_failure(result, failure)
 
     # ------------------------------------------------------------------------------------ publish and project
 
@@ -265,9 +228,11 @@ class AccountRefresh:
             self.work.account, owner_mark=mark, now=self.clock.now()
         )
 
-    def _write_status(self, ended: Conclusion, *, version: int, expires_at: datetime | None) -> None:
+    def _write_status(
+        self, ended: Conclusion, *, version: int, expires_at: datetime | None
+    ) -> ReconcilerError | None:
         if ended.ending is Ending.WAITED and not version:
-            return
+            return None
         said = after_conclusion(
             self._old_status(),
             ended,
@@ -280,15 +245,21 @@ class AccountRefresh:
         # A released intent makes the grant newer than the token: unless said so, it looks like a refresh unfinished.
         needs_intent = self.work.provider.desired.behaviour.refresh_token.rotation.needs_intent
         released = needs_intent and ended.ending is Ending.REFUSED and ended.trouble is None
-        self._store_status(said, version=version, expires_at=expires_at, always=released)
+        return self._store_status(said, version=version, expires_at=expires_at, always=released)
 
     def _store_status(
         self, said: AccountStatus, *, version: int, expires_at: datetime | None, always: bool = False
-    ) -> None:
+    ) -> ReconcilerError | None:
+        """Write what is new. An error costs nothing but the projection: it is told beside the result."""
         if version and expires_at is not None:
             said = replace(said, lifetime=expires_at - self.clock.now())
-        if write_status(self.run, self.work.account.address, said, self.work.observed.status, always=always):
-            self.run.failpoint("refresh.status-written")
+        old = self.work.observed.status
+        try:
+            if write_status(self.run, self.work.account.address, said, old, always=always):
+                self.run.failpoint("refresh.status-written")
+        except ReconcilerError as error:
+            return error
+        return None
 
     def _shown(self, ended: Conclusion, *, version: int, expires_at: datetime | None) -> Shown:
         now = self.clock.now()
@@ -301,3 +272,11 @@ class AccountRefresh:
             path=str(self.run.layout.token(self.work.account.address)) if version else "",
             version=version,
         )
+
+
+def _with_failure(result: Result, failure: ReconcilerError | None) -> Result:
+    if failure is None:
+        return result
+    line = f"what status shows of it could not be written: {failure.message}"
+    code = result.code or failure.exit_code
+    return replace(result, warnings=(*result.warnings, line), code=code)
