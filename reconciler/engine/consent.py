@@ -76,7 +76,8 @@ def consent(
     if isinstance(callback, CallbackRefused):
         return callback_refused(account, callback, removal=access_removal(provider.desired.behaviour))
     run.events.info("consent.received", address=str(account.address))
-    return _exchange(run, account, provider, request=request, callback=callback)
+    with run.in_flight.working(account.address):
+        return _exchange(run, account, provider, request=request, callback=callback)
 
 
 def _exchange(

@@ -105,6 +105,8 @@ class TokenEndpointSimulator:
     """Merged into every successful answer; a value of `...` removes the field."""
     issues_refresh_token: bool = True
     faults: deque[Fault | HttpAnswer | NoAnswer] = field(default_factory=deque)
+    get_faults: deque[Fault | HttpAnswer | NoAnswer] = field(default_factory=deque)
+    """The same for userinfo requests."""
     on_request: Callable[[Mapping[str, str]], None] = lambda form: None
     seen: list[Seen] = field(default_factory=list)
     families: dict[str, Family] = field(default_factory=dict)
@@ -190,8 +192,8 @@ class TokenEndpointSimulator:
     def get(self, url: TrustedUrl, *, bearer: Secret) -> Outcome:
         """Userinfo: the subject of the access token."""
         with self._lock:
-            if self.faults:
-                fault = self.faults.popleft()
+            if self.get_faults:
+                fault = self.get_faults.popleft()
                 return _no_answer(fault) if isinstance(fault, Fault) else fault
             family = self.access_tokens.get(bearer.reveal())
             if family is None or family.revoked:

@@ -1,0 +1,330 @@
+"""A person's consent, from the link to the stored grant; and every way in which it ends with nothing changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from reconciler.decide.results import Outcome
+from reconciler.engine.run import Run
+from reconciler.errors import ObjectFailed, ProviderFailed
+from reconciler.model.answer import Loss, NoAnswer
+from reconciler.model.behaviour import ClientAuth
+from reconciler.model.grant import Intent, Phase
+from reconciler.model.ready import ClientCredentials
+from reconciler.model.state import GrantType
+from tests.engine.consent_world import LAYOUT, ConsentWorld, Denies, Person, WalksAway
+from tests.simulators.manifests import make_account, make_behaviour
+from tests.simulators.token_endpoint import Fault, answer
+
+USERINFO = {"source": "userinfo", "email_claim": "email"}
+
+
+def test_a_consent_stores_the_grant_and_publishes_its_token():
+    world, account = ConsentWorld(), make_account(scopes=("read", "write"))
+    result = world.consent(account)
+    grant = world.grant(account)
+    assert (result.outcome, result.code, result.warnings) == (Outcome.DONE, 0, ())
+    assert grant is not None
+    assert world.server.is_current(grant.refresh_token)
+    assert grant.scopes == grant.requested_scopes == ("read", "write")
+    assert (grant.client_id, grant.origin) == ("client", "http://127.0.0.1:9400")
+    assert (grant.consent_digest, grant.consented_at) == (account.consent_digest, world.clock.now())
+    assert grant.intent is None
+    assert world.published(account) in world.server.access_tokens
+    assert world.reached[0] == "consent.answer-received"
+    assert "consent.committed" in world.reached
+
+
+def test_the_exchange_proves_the_request_and_is_made_once_on_a_fresh_connection():
+    world = ConsentWorld(behaviour=make_behaviour(token_parameters={"audience": "x"}))
+    person = world.person()
+    world.consent(make_account(), person=person)
+    (seen,) = world.server.seen
+    assert seen.fresh_connection
+    assert seen.form["redirect_uri"] == person.asked["redirect_uri"] == "http://127.0.0.1:49152/callback"
+    assert len(seen.form["code_verifier"]) >= 43
+    assert seen.form["audience"] == "x"
+    assert "scope" not in seen.form
+
+
+def test_scopes_that_were_unticked_are_recorded_and_named():
+    world, account = ConsentWorld(), make_account(scopes=("read", "write"))
+    result = world.consent(account, person=world.person(unticks=frozenset({"write"})))
+    grant = world.grant(account)
+    assert grant is not None
+    assert grant.scopes == ("read",)
+    assert result.warnings == ("not granted: write",)
+
+
+def test_a_refresh_tokens_absolute_end_is_counted_from_the_consent():
+    behaviour = make_behaviour(
+        refresh_token={
+            "rotation": "reusable",
+            "lifetime": {"kind": "absolute", "absolute": timedelta(days=90)},
+        }
+    )
+    world, account = ConsentWorld(behaviour=behaviour), make_account()
+    world.consent(account)
+    grant = world.grant(account)
+    assert grant is not None
+    assert grant.refresh_expires_at == world.clock.now() + timedelta(days=90)
+
+
+def test_a_denial_changes_nothing():
+    world, account = ConsentWorld(), make_account()
+    result = world.consent(account, person=world.person(Denies))
+    assert (result.outcome, result.code) == (Outcome.REFUSED, 5)
+    assert "The user said no" in result.error
+    assert world.store.writes() == []
+    assert world.server.seen == []
+
+
+def test_nobody_there_changes_nothing():
+    world, account = ConsentWorld(), make_account()
+    result = world.consent(account, person=world.person(WalksAway))
+    assert (result.outcome, result.code) == (Outcome.FAILED, 5)
+    assert world.store.writes() == []
+
+
+def test_a_forged_callback_is_passed_over_and_the_right_one_taken():
+    class Attacked(Person):
+        def answers(self) -> list[str]:
+            forged = self.back(code="attackers", state="guessed")
+            return [forged, self.back(code=self.code())]
+
+    world, account = ConsentWorld(), make_account()
+    person = world.person(Attacked)
+    assert world.consent(account, person=person).outcome is Outcome.DONE
+    assert len(person.verdicts) == 2
+    assert [seen.form["code"] for seen in world.server.seen] != ["attackers"]
+
+
+def test_a_code_of_another_issuer_is_not_sent_anywhere():
+    class MixedUp(Person):
+        def answers(self) -> list[str]:
+            return [self.back(code="theirs", iss="https://evil.example")]
+
+    world = ConsentWorld(issuer="http://127.0.0.1:9400")
+    result = world.consent(make_account(), person=world.person(MixedUp))
+    assert result.outcome is Outcome.REFUSED
+    assert "RFC 9207" in result.error
+    assert world.server.seen == []
+
+
+def test_a_missing_refresh_token_fails_at_once_with_the_providers_remedy():
+    behaviour = make_behaviour(
+        refresh_token={
+            "rotation": "reusable",
+            "missing": "this provider gives one at the first consent only",
+        },
+        access_removal={"url": "https://as.example/apps"},
+    )
+    world, account = ConsentWorld(behaviour=behaviour), make_account()
+    world.consent(account)
+    before = world.refresh_token(account)
+    world.server.issues_refresh_token = False
+    world.store.forget_requests()
+    result = world.consent(account)
+    assert (result.outcome, result.reason, result.code) == (Outcome.FAILED, "RefreshTokenMissing", 5)
+    assert "first consent only" in result.hint
+    assert "https://as.example/apps" in result.hint
+    assert "reconciler consent team/drive" in result.hint
+    assert world.store.writes() == []
+    assert world.refresh_token(account) == before
+
+
+def test_an_odd_answer_with_a_refresh_token_alone_is_made_whole():
+    world, account = ConsentWorld(), make_account()
+    world.server.extra = {"access_token": 7}
+    world.server.on_request = lambda form: (
+        world.server.extra.clear() if form["grant_type"] == "refresh_token" else None
+    )
+    result = world.consent(account)
+    assert result.outcome is Outcome.DONE
+    assert world.server.is_current(world.refresh_token(account))
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "code"),
+    [
+        (Fault.NOT_SENT, "connection refused", 4),
+        (Fault.LOST_AFTER, "cut", 4),
+        (answer(500, b"<html>", {}), "HTTP 500", 4),
+        (answer(200, {}), "HTTP 200", 4),
+        (answer(401, {"error": "invalid_client"}), "invalid_client", 4),
+        (answer(400, {"error": "invalid_grant"}), "invalid_grant", 4),
+        (answer(429, {}, {"retry-after": "5"}), "HTTP 429", 4),
+        (NoAnswer(Loss.UNCLEAR, "timed out after 30 s"), "timed out", 4),
+    ],
+)
+def test_an_exchange_that_fails_says_why_and_changes_nothing(fault, words, code):
+    world, account = ConsentWorld(), make_account()
+    world.server.faults.append(fault)
+    result = world.consent(account)
+    assert (result.outcome, result.code) == (Outcome.FAILED, code)
+    assert words in result.error
+    assert result.hint
+    assert world.store.writes() == []
+
+
+def test_our_refused_client_is_named_with_its_secret():
+    world, account = ConsentWorld(), make_account()
+    world.server.clients = {"client": "another"}
+    result = world.consent(account)
+    assert result.reason == "ClientRefused"
+    assert "clients/team/sandbox#client_secret" in result.hint
+
+
+def test_who_consented_is_recorded():
+    world, account = ConsentWorld(behaviour=make_behaviour(identity=USERINFO)), make_account()
+    world.consent(account)
+    grant, status = world.grant(account), world.status(account)
+    assert grant is not None
+    assert grant.subject == "ana"
+    assert status is not None
+    assert status.subject not in ("", "ana")
+
+
+@pytest.mark.parametrize("source", ["introspection", "token-response"])
+def test_who_consented_is_found_where_the_base_says(source):
+    world, account = ConsentWorld(behaviour=make_behaviour(identity={"source": source})), make_account()
+    world.server.extra = {"sub": "ana"} if source == "token-response" else {}
+    world.consent(account)
+    grant = world.grant(account)
+    assert grant is not None
+    assert grant.subject == "ana"
+
+
+@pytest.mark.parametrize("pinned", ["ana", "ana@example.com"])
+def test_another_person_than_the_pinned_one_is_refused(pinned):
+    world = ConsentWorld(behaviour=make_behaviour(identity=USERINFO))
+    account = make_account(identity=pinned)
+    refused = world.consent(account, person=world.person(subject="bob"))
+    assert (refused.outcome, refused.reason, refused.code) == (Outcome.REFUSED, "IdentityChanged", 5)
+    assert "bob@example.com" in refused.error
+    assert world.store.writes() == []
+    assert world.consent(account).outcome is Outcome.DONE
+
+
+def test_another_person_than_last_time_is_refused_unless_it_is_declared():
+    world = ConsentWorld(behaviour=make_behaviour(identity=USERINFO))
+    account = make_account()
+    world.consent(account)
+    before = world.refresh_token(account)
+    refused = world.consent(account, person=world.person(subject="bob"))
+    assert refused.reason == "IdentityChanged"
+    assert world.refresh_token(account) == before
+    declared = make_account(identity="bob@example.com")
+    assert world.consent(declared, person=world.person(subject="bob")).outcome is Outcome.DONE
+
+
+def test_userinfo_is_asked_again_where_it_stumbles():
+    world, account = ConsentWorld(behaviour=make_behaviour(identity=USERINFO)), make_account()
+    world.server.get_faults.extend([answer(503, {}), NoAnswer(Loss.UNCLEAR, "cut")])
+    assert world.consent(account).warnings == ()
+    grant = world.grant(account)
+    assert grant is not None
+    assert grant.subject == "ana"
+
+
+def test_an_identity_that_cannot_be_told_is_a_warning_where_nobody_is_expected():
+    world, account = ConsentWorld(behaviour=make_behaviour(identity={"source": "id-token"})), make_account()
+    result = world.consent(account)
+    assert result.outcome is Outcome.DONE
+    assert "no ID token" in result.warnings[0]
+
+
+def test_an_identity_that_cannot_be_told_is_refused_where_somebody_is_expected():
+    world = ConsentWorld(behaviour=make_behaviour(identity={"source": "id-token"}))
+    result = world.consent(make_account(identity="ana"))
+    assert (result.outcome, result.code) == (Outcome.FAILED, 4)
+    assert world.store.writes() == []
+
+
+def test_a_pinned_identity_that_can_never_be_told_is_said_before_anybody_is_asked():
+    world = ConsentWorld()
+    person = world.person()
+    with pytest.raises(ProviderFailed, match="identity"):
+        world.consent(make_account(identity="ana"), person=person)
+    assert person.link == ""
+
+
+def test_a_consent_replaces_an_open_intent():
+    world, account = ConsentWorld(), make_account()
+    world.consent(account)
+    grant = world.grant(account)
+    assert grant is not None
+    intent = Intent("op-x", Phase.SENT, "fp", world.run.holder, timedelta(minutes=15), "test")
+    path = LAYOUT.grant(account.address)
+    world.store.write(path, grant.with_intent(intent).to_document(), cas=world.store.read(path).version)
+    assert world.consent(account).outcome is Outcome.DONE
+    after = world.grant(account)
+    assert after is not None
+    assert after.intent is None
+    assert world.server.is_current(after.refresh_token)
+
+
+def test_what_another_owner_wrote_is_not_asked_for():
+    world, account = ConsentWorld(), make_account()
+    world.store.write_metadata(LAYOUT.token(account.address), {"managed-by": "reconciler/other"})
+    person = world.person()
+    with pytest.raises(ObjectFailed, match="other"):
+        world.consent(account, person=person)
+    assert person.link == ""
+
+
+def test_client_credentials_need_nobody():
+    world, account = ConsentWorld(), make_account(grant=GrantType.CLIENT_CREDENTIALS)
+    person = world.person()
+    result = world.consent(account, person=person)
+    assert (result.outcome, result.code) == (Outcome.SKIPPED, 0)
+    assert "client_credentials" in result.message
+    assert person.link == ""
+
+
+def test_a_suspended_account_takes_no_grant():
+    world = ConsentWorld()
+    result = world.consent(make_account(suspend=True))
+    assert (result.outcome, result.reason) == (Outcome.REFUSED, "Suspended")
+
+
+def test_a_provider_without_a_page_or_a_redirect_uri_is_said():
+    world = ConsentWorld(redirect_uris=())
+    with pytest.raises(ProviderFailed, match="redirect URI"):
+        world.consent(make_account())
+    with pytest.raises(ProviderFailed, match="authorization endpoint"):
+        world.consent(make_account(), provider=world.without_authorization())
+
+
+def test_a_public_redirect_uri_is_pasted():
+    world = ConsentWorld(redirect_uris=("https://accounts.acme.example/callback",))
+    person = world.person()
+    assert world.consent(make_account(), person=person).outcome is Outcome.DONE
+    assert person.asked["redirect_uri"] == "https://accounts.acme.example/callback"
+
+
+def test_a_loopback_redirect_uri_can_be_pasted_too():
+    world = ConsentWorld()
+    person = world.person()
+    assert world.consent(make_account(), person=person, paste=True).outcome is Outcome.DONE
+    assert person.asked["redirect_uri"] == "http://127.0.0.1/callback"
+
+
+def test_a_public_client_consents_with_pkce_alone():
+    world, account = ConsentWorld(), make_account()
+    world.server.clients = {"client": None}
+    public = ClientCredentials("client", None, ClientAuth.NONE)
+    assert world.consent(account, provider=replace(world.provider, client=public)).outcome is Outcome.DONE
+
+
+def test_no_secret_is_in_what_is_said():
+    world, account = ConsentWorld(), make_account()
+    person = world.person()
+    result = world.consent(account, person=person)
+    shown = repr(result) + repr(world.run.events)
+    secrets = [world.published(account), *world.server.families, person.asked["state"]]
+    assert not [secret for secret in secrets if secret and secret in shown]
+    assert isinstance(world.run, Run)
