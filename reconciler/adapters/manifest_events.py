@@ -32,6 +32,7 @@ from reconciler.errors import clean
 from reconciler.model.document import FLAW
 from reconciler.model.limits import ManifestLimits
 from reconciler.model.spec import Quoted
+from reconciler.model.suggestion import quoted
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
@@ -225,7 +226,7 @@ class _Tree:
             self.flaw(event, "a character that cannot be seen as it is, written by an escape")
             frame.drop_from = len(self.positions)
         elif key in frame.container:
-            self.flaw(event, "the same key a second time")
+            self.flaw(event, f"the key {quoted(key)} a second time")
             frame.drop_from = len(self.positions)
         frame.key = key
         self.positions.append(event.start_mark.line)

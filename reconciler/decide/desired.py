@@ -27,6 +27,7 @@ from reconciler.model.manifest import (
     ManifestDocument,
     ProviderDocument,
 )
+from reconciler.model.manifest_problems import shown_path
 from reconciler.model.manifest_reading import ManifestReading, read_manifest
 from reconciler.model.names import Address
 
@@ -98,8 +99,7 @@ def _bases(defined: _Defined, catalogue: Catalogue, run: _Resolving) -> Bases:
                 hint="choose another name",
             )
         for finding in check_base(document.spec):
-            path = ".".join(map(str, finding.path))
-            complaints.at(("spec", *finding.path), f"spec.{path} {finding.message}")
+            complaints.at(("spec", *finding.path), f"spec.{shown_path(finding.path)} {finding.message}")
         if complaints:
             run.refuse(complaints)
         else:

@@ -22,6 +22,7 @@ from reconciler.decide.url_parts import text_of
 from reconciler.model.behaviour import Behaviour
 from reconciler.model.desired import DesiredProvider, Registration
 from reconciler.model.manifest import ProviderDocument
+from reconciler.model.manifest_problems import shown_path
 from reconciler.model.names import DEFAULT_NAMESPACE, Address, Kind, Name, Namespace
 from reconciler.model.suggestion import quoted, suggest
 
@@ -163,19 +164,18 @@ def _behaviour(
     shared = None if spec.server.model_fields_set else (id(base), tuple(sorted(texts.items())), dynamic)
     if shared is not None and shared in bases.filled:
         return bases.filled[shared]
-    before = len(complaints.found)
     written = merge_behaviour(base, override=spec.server)
     behaviour, findings = fill_urls(written, texts=texts)
     behaviour = with_discovery(behaviour, needs_registration=dynamic)
     for finding in [*findings, *check_rules(behaviour)]:
-        path = ".".join(map(str, finding.path))
+        path = shown_path(finding.path)
         places = [
             ("spec", "server", *finding.path),
             ("spec", "server", *finding.path[:-1]),
             ("spec", "parameters"),
         ]
         complaints.at_first([*places, ("spec", "base")], f"spec.server.{path} {finding.message}")
-    if before == len(complaints.found):
+    if not complaints:
         _needed_endpoints(document, behaviour, complaints)
     resolved = _Resolved(written, behaviour)
     if shared is not None and not complaints:

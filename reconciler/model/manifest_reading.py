@@ -50,14 +50,17 @@ def read_manifest(source: SourceDocument) -> ManifestReading:
     if not source.complete:
         return ManifestReading(source, address)
     label = str(address) if address else ""
-    problems = [*_envelope(source, kind, label), *_literal_secrets(source, label)]
+    secrets = list(_literal_secrets(source, label))
+    problems = [*_envelope(source, kind, label), *secrets]
     document = None
     if kind is not None:
         model = DOCUMENT_MODELS[kind]
         try:
             document = model.model_validate(data, by_alias=True, by_name=False)
         except ValidationError as error:
-            problems += located_problems(error, source, model=model, address=label)
+            told = {problem.location for problem in secrets}
+            found = located_problems(error, source, model=model, address=label)
+            problems += [problem for problem in found if problem.location not in told]
     if problems or source.flawed:
         return ManifestReading(source, address, None, tuple(sorted(set(problems))))
     return ManifestReading(source, address, document)
