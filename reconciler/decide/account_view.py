@@ -65,9 +65,9 @@ class AccountView:
 
     @property
     def has_grant(self) -> bool:
-        """A grant is on record, by its projection."""
+        """A grant is on record, by its projection. A version alone proves nothing: it may be a tombstone's."""
         status = self.status
-        return status is not None and (status.grant_version > 0 or status.consented_at is not None)
+        return status is not None and (status.client_id != "" or status.consented_at is not None)
 
     @property
     def circuit(self) -> Circuit | None:

@@ -68,7 +68,7 @@ def diff(desired: Desired, observed: Observed, *, options: PlanOptions) -> Diff:
         kept = upkeep(view, healths[address])
         maintenance += [kept] if kept else []
         held_back += [_unreadable(view)] if view.observed.unreadable and view.account else []
-    attention = _attention(desired, observed, views=views, healths=healths, listed=listed)
+    attention = attention_of(desired, observed, views=views, healths=healths, options=options)
     parts: tuple[Change | Blocked | Attention, ...] = (*changes, *maintenance, *held_back, *attention)
     touched = {part.address for part in parts}
     declared = {a for a in (*desired.providers, *desired.accounts) if a in listed}
@@ -153,22 +153,31 @@ def _is_selected(address: Address, desired: Desired, observed: Observed, options
     return options.selection.includes(address, recorded)
 
 
-def _attention(
+def attention_of(
     desired: Desired,
     observed: Observed,
     *,
     views: Mapping[Address, AccountView],
     healths: Mapping[Address, Health],
-    listed: set[Address],
+    options: PlanOptions,
 ) -> tuple[Attention, ...]:
-    lines: list[Attention | None] = [account_attention(views[a], healths[a]) for a in views if a in listed]
+    """Everybody who is needed among what is selected. Only `providers` and `now` of `observed` are looked at."""
+    lines: list[Attention | None] = [
+        account_attention(views[a], healths[a]) for a in views if _is_selected(a, desired, observed, options)
+    ]
     for address, provider in desired.providers.items():
         seen = observed.providers.get(address)
-        if seen is not None and address in listed:
-            waiting = sum(1 for account in desired.accounts_of(address) if account.address in views)
+        if seen is not None and options.selection.includes(address, provider.labels):
+            waiting = sum(1 for a, h in healths.items() if _waits_for(views[a], h, address))
             lines.append(circuit_attention(provider, seen, accounts=waiting))
             lines.append(provider_attention(provider, seen, now=observed.now))
     return sort_attention((line for line in lines if line), now=observed.now)
+
+
+def _waits_for(view: AccountView, health: Health, provider: Address) -> bool:
+    return (
+        health.state is AccountState.HELD and view.account is not None and view.account.provider == provider
+    )
 
 
 def _unreadable(view: AccountView) -> Blocked:

@@ -213,7 +213,7 @@ def _depending(
         if status is None or status.provider != str(provider) or address not in owned:
             return False
         machine = account is not None and account.grant is GrantType.CLIENT_CREDENTIALS
-        return not machine and (status.grant_version > 0 or status.consented_at is not None)
+        return not machine and (status.client_id != "" or status.consented_at is not None)
 
     return tuple(sorted(a for a, seen in observed.accounts.items() if depends(a, seen)))
 
