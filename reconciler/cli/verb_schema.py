@@ -18,9 +18,9 @@ from reconciler.errors import UsageError, clean
 def schema(name: str, list_: bool, out: Path | None) -> int:
     """Print the schema NAME: manifest (all kinds), or one of --list."""
     from reconciler.model.schema import manifest_schemas, schema_file_name, schema_text
-    from reconciler.report.contract import SCHEMAS
+    from reconciler.report.contract import SCHEMA_NAMES, schema_of
 
-    schemas = {**manifest_schemas(), **SCHEMAS}
+    schemas = {**manifest_schemas(), **{each: schema_of(each) for each in SCHEMA_NAMES}}
     if list_:
         click.echo("\n".join(sorted(schemas)))
         return 0

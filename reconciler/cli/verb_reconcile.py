@@ -1,0 +1,77 @@
+"""`reconciler reconcile` (alias `apply`): make it so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from reconciler.cli.options import (
+    common_flags,
+    due_within_flag,
+    flag,
+    guard_flags,
+    jobs_flag,
+    manifests_flag,
+    output_flag,
+    selection_flags,
+)
+
+
+@click.command(short_help="Make it so.")
+@manifests_flag
+@output_flag("text", "json", "markdown", "github")
+@flag("--fail-on-attention", is_flag=True, help="Exit 5 where an account needs a person.")
+@flag("--init-store", "init", is_flag=True, help="Make the store where there is none.")
+@flag("--prune", is_flag=True, help="Remove what is no longer declared. Nothing is removed without it.")
+@flag("--purge", is_flag=True, help="With --prune: destroy what is removed, instead of setting it aside.")
+@flag("--register-again", multiple=True, metavar="ADDRESS", help="Register anew despite an open intent.")
+@selection_flags
+@guard_flags
+@due_within_flag
+@jobs_flag
+@common_flags
+def reconcile(
+    manifests: str,
+    output: str,
+    fail_on_attention: bool,
+    init: bool,
+    purge: bool,
+    due_within: timedelta | None,
+    jobs: int,
+    **options: Any,
+) -> int:
+    """Register providers, track accounts, refresh what is due, write tokens, report who must consent."""
+    from reconciler.cli.calling import calling
+    from reconciler.cli.output import write_run
+    from reconciler.cli.planning import plan_options
+    from reconciler.cli.session import TOOL, make_session, read_desired
+    from reconciler.decide.plan import make_plan
+    from reconciler.engine.observe import observe
+    from reconciler.engine.reconcile import ReconcileOptions
+    from reconciler.engine.reconcile import reconcile as carry_out
+    from reconciler.errors import UsageError
+
+    if purge and not options["prune"]:
+        raise UsageError("--purge destroys what --prune removes", hint="write both, or neither")
+    session = make_session(options)
+    desired = read_desired(session, manifests)
+    chosen = plan_options(session, options, due_within=due_within)
+
+    def look(store: Any, layout: Any) -> Any:
+        return observe(store, layout, desired, jobs=jobs)
+
+    with calling(session, look=look, jobs=jobs, init=init) as work:
+        chosen.selection.check(desired, work.observed)
+        plan = make_plan(desired, work.observed, chosen)
+        report = carry_out(
+            work.run,
+            desired,
+            work.observed,
+            plan,
+            options=ReconcileOptions(plan=chosen, purge=purge),
+            ports=work.ports,
+        )
+    write_run(report, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)
+    return report.exit_code(fail_on_attention=fail_on_attention)

@@ -1,0 +1,73 @@
+"""`reconciler refresh [ADDRESS…]`: refresh what is due, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from reconciler.cli.options import (
+    common_flags,
+    due_within_flag,
+    flag,
+    jobs_flag,
+    manifests_flag,
+    output_flag,
+    selection_flags,
+)
+
+
+@click.command(short_help="Refresh what is due.")
+@click.argument("addresses", nargs=-1)
+@manifests_flag
+@output_flag("text", "json", "markdown", "github")
+@flag("--fail-on-attention", is_flag=True, help="Exit 5 where an account needs a person.")
+@flag("--force", is_flag=True, help="Ignore the thresholds of time, nothing else.")
+@selection_flags
+@due_within_flag
+@jobs_flag
+@common_flags
+def refresh(
+    addresses: tuple[str, ...],
+    manifests: str,
+    output: str,
+    fail_on_attention: bool,
+    force: bool,
+    due_within: timedelta | None,
+    jobs: int,
+    **options: Any,
+) -> int:
+    """Refresh the grants of ADDRESS…, or all that are due. Registers and removes nothing."""
+    from reconciler.cli.calling import calling
+    from reconciler.cli.output import write_run
+    from reconciler.cli.planning import plan_options
+    from reconciler.cli.session import TOOL, make_session, read_desired
+    from reconciler.decide.selection import resolve_one
+    from reconciler.engine.observe import observe
+    from reconciler.engine.reconcile import refresh_due
+    from reconciler.model.names import parse_address
+
+    session = make_session(options)
+    desired = read_desired(session, manifests)
+    known = {*desired.accounts, *(a for a in desired.broken if a not in desired.providers)}
+    named = frozenset(resolve_one(parse_address(text), known) for text in addresses)
+    chosen = plan_options(session, options, due_within=due_within)
+
+    def look(store: Any, layout: Any) -> Any:
+        return observe(store, layout, desired, jobs=jobs, accounts=named or None)
+
+    with calling(session, look=look, jobs=jobs) as work:
+        if not named:
+            chosen.selection.check(desired, work.observed)
+        report = refresh_due(
+            work.run,
+            desired,
+            work.observed,
+            options=chosen,
+            ports=work.ports,
+            addresses=named,
+            force=force,
+        )
+    write_run(report, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)
+    return report.exit_code(fail_on_attention=fail_on_attention)
