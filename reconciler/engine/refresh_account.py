@@ -53,7 +53,8 @@ class AccountRefresh:
         """Do it and say what happened. Never raises."""
         account = self.work.account
         try:
-            result = self._person() if account.grant.needs_person else self._own()
+            with self.run.in_flight.working(account.address):
+                result = self._person() if account.grant.needs_person else self._own()
         except ReconcilerError as error:
             self.watch.note(error)
             result = failed_result(error, account.address, location=account.location)
@@ -188,7 +189,7 @@ class AccountRefresh:
         cas = observed.current_version if observed else 0
         if ended.ending is Ending.FRESH and self._is_published(ended):
             return 0, tokens.expires_at
-        if ended.ending is Ending.WAITED and self._comes_published(tokens, than=cas):
+        if self._is_young_work_of_another(ended) and self._comes_published(tokens, than=cas):
             return 0, tokens.expires_at
         version = publish_tokens(
             self.run,
@@ -206,6 +207,12 @@ class AccountRefresh:
         if published is None or ended.created_time is None:
             return False
         return published.issued_at >= ended.created_time
+
+    def _is_young_work_of_another(self, ended: Conclusion) -> bool:
+        """Stored by another run just now: it is about to publish it."""
+        if ended.ending not in (Ending.WAITED, Ending.FRESH) or ended.created_time is None:
+            return False
+        return self.clock.now() - ended.created_time < 2 * self.run.limits.http_deadline
 
     def _comes_published(self, tokens: TokenSet, *, than: int) -> bool:
         """The run that refreshed it publishes too; only if it does not come to that, we do."""
