@@ -51,6 +51,7 @@ _WORDS = {
         "more after the document's end",
         "start each document with a line of ---",
     ),
+    "did not find expected node content": ("a value is missing", "check brackets and braces"),
     "found undefined tag handle": ("tags (!) are not allowed in a manifest", ""),
     "did not find expected ',' or '}'": ("a '{' without its '}'", ""),
     "did not find expected ',' or ']'": ("a '[' without its ']'", ""),

@@ -6,7 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")
+_DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 MAX_DURATION = timedelta(days=3650)
 
 
@@ -46,14 +47,18 @@ def format_rough(duration: timedelta) -> str:
 
 def format_instant(instant: datetime) -> str:
     """RFC 3339, UTC, whole seconds, `Z`."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    whole = instant.astimezone(UTC).replace(microsecond=0, tzinfo=None)
+    return f"{whole.isoformat()}Z"  # strftime would write the year 999 in three digits
 
 
 def parse_instant(text: str) -> datetime:
     """RFC 3339 with an offset (nanoseconds cut to microseconds, as Vault writes them). ValueError otherwise."""
-    match = re.fullmatch(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", text)
+    match = _INSTANT.fullmatch(text)
     if match is None:
         raise ValueError("no RFC 3339 time")
     whole, fraction, offset = match.groups()
     zone = "+00:00" if offset in "Zz" else offset
-    return datetime.fromisoformat(f"{whole}{(fraction or '')[:7]}{zone}").astimezone(UTC)
+    try:
+        return datetime.fromisoformat(f"{whole}{(fraction or '')[:7]}{zone}").astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise ValueError("no RFC 3339 time") from None
