@@ -252,7 +252,7 @@ def test_a_circuit_outlives_an_update_and_is_probed_at_once_where_the_client_cha
 # ---------------------------------------------------------------------------------------------------- discovery
 
 
-def discovered(**other: object) -> DesiredProvider:
+def discovered(**other: Any) -> DesiredProvider:
     return static_provider(behaviour=server_behaviour(endpoints={}, issuer=ISSUER, discovery=True, **other))
 
 

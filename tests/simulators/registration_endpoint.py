@@ -117,8 +117,9 @@ class RegistrationSimulator:
 
     def _create(self, body: dict[str, Any]) -> dict[str, Any]:
         public = body.get("token_endpoint_auth_method") == "none"
+        client_id = self._new("client")
         secret = None if public else self._new("dyn-secret")
-        client = Client(self._new("client"), secret, self._new("reg-token"), body)
+        client = Client(client_id, secret, self._new("reg-token"), body)
         self.clients[client.client_id] = client
         return self._describe(client)
 
