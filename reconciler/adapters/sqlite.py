@@ -222,8 +222,8 @@ class SqliteStore:
 
     def _unlock(self, source: KeySource) -> Sealer:
         """The sealer, once the key has proved to be this store's; a new store takes this key for good."""
-        connection = self._connection()
-        new = is_new(connection, self._path)
+        with self._reading() as rows:
+            new = is_new(rows, self._path)
         sealer = Sealer(load_key(source, may_create=new))
         if new:
             with self._writing(None) as rows:
@@ -232,8 +232,8 @@ class SqliteStore:
                     rows.execute(
                         "INSERT INTO lock VALUES ('key', ?)", (sealer.seal(_PROOF, place=_PROOF_PLACE),)
                     )
-        with translated(self._path):
-            proof = connection.execute("SELECT proof FROM lock WHERE name = 'key'").fetchone()
+        with self._reading() as rows:
+            proof = rows.execute("SELECT proof FROM lock WHERE name = 'key'").fetchone()
         try:
             sealer.open(proof[0] if proof else b"", place=_PROOF_PLACE)
         except Unsealable:

@@ -67,7 +67,10 @@ def open_connection(path: Path) -> sqlite3.Connection:
 
 
 def is_new(connection: sqlite3.Connection, path: Path) -> bool:
-    """True where the file is still empty. StoreError where it is somebody else's, StoreTooNew for a later schema."""
+    """True where the file is still empty. StoreError where it is somebody else's, StoreTooNew for a later schema.
+
+    Within a transaction of the caller's: half of another process's making must not be seen.
+    """
     with translated(path):
         mark = connection.execute("PRAGMA application_id").fetchone()[0]
         schema = connection.execute("PRAGMA user_version").fetchone()[0]

@@ -39,6 +39,8 @@ from reconciler.model.secret import Secret
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _RENEW_BEFORE_SECONDS = 15.0
 """Or a quarter of its life, for one that lives shorter."""
+_KEPT = 0.75
+"""Share of its whole life that a login of our own is kept at, where more is asked for than its role gives."""
 _REFUSAL_STANDS_SECONDS = 60.0
 _ALIVE_SECONDS = 30.0
 _PROVEN_SECONDS = 60.0
@@ -115,6 +117,8 @@ class VaultLogin:
             held = self._held or self._log_in()
             if not held.asked:
                 held = self._ask_about(held)
+            if self._repeatable and held.life:
+                needed = min(needed, held.life * _KEPT)
             if held.left(self._monotonic()) >= needed:
                 return
             held = self._prolong(held, needed=needed)

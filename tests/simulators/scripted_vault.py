@@ -8,7 +8,9 @@
 What nothing is scripted for gets Vault's own 404 of a key that is not there.
 """
 
+import contextlib
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -64,7 +66,10 @@ Answers = Reply | Callable[[Seen], Reply]
 
 
 class ScriptedVault:
-    def __init__(self) -> None:
+    """`tls`: a context with a certificate; without one it speaks plain HTTP."""
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.seen: list[Seen] = []
         self._replies: dict[str, Answers] = {"GET /v1/sys/internal/ui/mounts/": Reply(json=MOUNT_V2)}
         self._once: list[tuple[str, Answers]] = []
@@ -95,11 +100,13 @@ class ScriptedVault:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         handler = type("Handler", (_Handler,), {"vault": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
+        self._server.tls = self._tls
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -112,6 +119,18 @@ class ScriptedVault:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
+
+
+class _Server(ThreadingHTTPServer):
+    tls: ssl.SSLContext | None = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """The handshake belongs to the connection's own thread."""
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        with contextlib.suppress(OSError), self.tls.wrap_socket(request, server_side=True) as secure:
+            super().finish_request(secure, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
