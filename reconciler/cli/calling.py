@@ -39,14 +39,17 @@ Look = Callable[[SecretStore, Layout], Observed]
 
 
 @contextmanager
-def calling(session: Session, *, look: Look, jobs: int = 8, init: bool = False) -> Iterator[Calling]:
+def calling(
+    session: Session, *, look: Look, jobs: int = 8, init: bool = False, progress: bool = False
+) -> Iterator[Calling]:
     """Everything that a verb needs which calls providers; `look` observes what it works on.
 
     The first signal stops it softly, the second at once.
     """
     with ExitStack() as closing:
         store, layout, key = closing.enter_context(open_for_work(session, init=init))
-        closing.enter_context(session.events.showing_progress())
+        if progress:
+            closing.enter_context(session.events.showing_progress())
         observed = with_tightened_trust(session.settings, look(store, layout))
         trust = FIRST_SETTINGS if observed.trust is None else observed.trust.settings
         client = HttpClient(http_policy(session.settings, trust))

@@ -57,7 +57,7 @@ def refresh(
     def look(store: Any, layout: Any) -> Any:
         return observe(store, layout, desired, jobs=jobs, accounts=named or None)
 
-    with calling(session, look=look, jobs=jobs) as work:
+    with calling(session, look=look, jobs=jobs, progress=True) as work:
         if not named:
             chosen.selection.check(desired, work.observed)
         report = refresh_due(
