@@ -72,7 +72,8 @@ class Code:
     scope: tuple[str, ...]
     redirect_uri: str
     challenge: str | None
-    nonce: str | None = None
+    nonce: str | None
+    expires_at: datetime
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class TokenEndpointSimulator:
     """`expires_in` of access tokens."""
     refresh_lifetime: timedelta | None = None
     """Absolute life of a refresh token, from the consent."""
+    code_lifetime: timedelta = timedelta(minutes=1)
     clients: dict[str, str | None] = field(default_factory=lambda: {"client": "client-secret"})
     """Client id -> secret, None for a public client."""
     extra: dict[str, Any] = field(default_factory=dict)
@@ -139,7 +141,8 @@ class TokenEndpointSimulator:
         """The code that a person's browser would bring back."""
         with self._lock:
             code = f"code-{next(self._serial)}"
-            self.codes[code] = Code(client_id, subject, scope, redirect_uri, challenge, nonce)
+            expires_at = self.now() + self.code_lifetime
+            self.codes[code] = Code(client_id, subject, scope, redirect_uri, challenge, nonce, expires_at)
             return Secret(code)
 
     def revoke(self, refresh_token: Secret) -> None:
@@ -263,7 +266,11 @@ class TokenEndpointSimulator:
 
     def _redeem(self, form: Mapping[str, str], client_id: str) -> HttpAnswer:
         code = self.codes.pop(form.get("code", ""), None)
-        if code is None or code.client_id != client_id or code.redirect_uri != form.get("redirect_uri"):
+        fits = code is not None and (code.client_id, code.redirect_uri) == (
+            client_id,
+            form.get("redirect_uri"),
+        )
+        if code is None or not fits or self.now() >= code.expires_at:
             return answer(400, {"error": "invalid_grant", "error_description": "no such code"})
         if code.challenge is not None and code.challenge != _s256(form.get("code_verifier", "")):
             return answer(400, {"error": "invalid_grant", "error_description": "wrong code_verifier"})

@@ -1,0 +1,186 @@
+"""What every authorization server does, and how we take it: the same on a simulator, our sandbox and a certified server."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.decide.authorization import Callback, CallbackRefused, Refusal
+from reconciler.decide.identity import (
+    TokenAudience,
+    identity_in,
+    read_id_token,
+    read_identity_answer,
+    same_subject,
+)
+from reconciler.decide.token_response import TokenError
+from reconciler.model.answer import HttpAnswer
+from reconciler.model.behaviour import ClientAuth, IdentityRules, IdentitySource
+from reconciler.model.grant import TokenSet
+from reconciler.model.ready import ClientCredentials
+from reconciler.model.secret import Document, Secret
+from reconciler.model.state import ErrorClass, Reason
+from tests.contract.peers import NONCES, Peer
+
+
+def refused(said: TokenSet | TokenError) -> tuple[ErrorClass, str]:
+    assert isinstance(said, TokenError), said
+    assert said.definite
+    return said.judge, said.code
+
+
+def test_a_code_brings_tokens_and_the_scopes_that_were_granted(peer: Peer):
+    tokens = peer.consented()
+    assert tokens.access_token is not None
+    assert tokens.refresh_token is not None
+    assert tokens.token_type == "Bearer"
+    assert set(peer.scopes) <= set(tokens.scope or peer.scopes)
+    assert tokens.expires_at > peer.now()
+    assert tokens.warnings == ()
+
+
+@pytest.mark.parametrize("auth", list(ClientAuth))
+def test_each_way_to_authenticate_is_taken(peer: Peer, auth):
+    client = peer.clients[auth]
+    tokens = peer.consented(client=client)
+    assert isinstance(peer.refresh(tokens.refresh_token, client=client), TokenSet)
+
+
+def test_a_denial_comes_back_as_one(peer: Peer):
+    verdict = peer.callback(peer.request(), allows=False)
+    assert isinstance(verdict, CallbackRefused)
+    assert verdict.kind is Refusal.DENIED
+
+
+def test_a_wrong_verifier_gets_nothing(peer: Peer):
+    callback = peer.callback(peer.request())
+    assert isinstance(callback, Callback)
+    said = peer.exchange(callback.code, code_verifier=Secret("w" * 43))
+    assert refused(said) == (ErrorClass.NEEDS_CONSENT, "invalid_grant")
+
+
+def test_a_code_works_once(peer: Peer):
+    callback = peer.callback(peer.request())
+    assert isinstance(callback, Callback)
+    assert isinstance(peer.exchange(callback.code), TokenSet)
+    assert refused(peer.exchange(callback.code)) == (ErrorClass.NEEDS_CONSENT, "invalid_grant")
+
+
+def test_a_code_for_another_redirect_uri_gets_nothing(peer: Peer):
+    callback = peer.callback(peer.request())
+    assert isinstance(callback, Callback)
+    said = peer.exchange(callback.code, redirect_uri="http://127.0.0.1:1/other")
+    assert refused(said)[0] in (ErrorClass.NEEDS_CONSENT, ErrorClass.CONFIG)
+
+
+def test_three_rotations_each_bring_a_new_refresh_token(peer: Peer):
+    tokens, seen = peer.consented(), set()
+    for _ in range(3):
+        assert tokens.refresh_token is not None
+        seen.add(tokens.refresh_token.reveal())
+        said = peer.refresh(tokens.refresh_token)
+        assert isinstance(said, TokenSet), said
+        tokens = said
+    assert tokens.refresh_token is not None
+    assert len(seen | {tokens.refresh_token.reveal()}) == 4
+
+
+def test_a_spent_token_kills_the_whole_family(peer: Peer):
+    first = peer.consented()
+    second = peer.refresh(first.refresh_token)
+    assert isinstance(second, TokenSet)
+    assert refused(peer.refresh(first.refresh_token)) == (ErrorClass.NEEDS_CONSENT, "invalid_grant")
+    assert refused(peer.refresh(second.refresh_token)) == (ErrorClass.NEEDS_CONSENT, "invalid_grant")
+
+
+def test_a_wrong_client_secret_is_our_client_and_spends_nothing(peer: Peer):
+    tokens = peer.consented()
+    wrong = ClientCredentials(peer.provider.client.client_id, Secret("guess"), ClientAuth.BASIC)
+    said = peer.refresh(tokens.refresh_token, client=wrong)
+    assert refused(said) == (ErrorClass.CLIENT, "invalid_client")
+    assert isinstance(said, TokenError)
+    assert said.reason is Reason.CLIENT_REFUSED
+    assert isinstance(peer.refresh(tokens.refresh_token), TokenSet)
+
+
+def test_an_unknown_client_is_our_client(peer: Peer):
+    tokens = peer.consented()
+    nobody = ClientCredentials("nobody", Secret("guess"), ClientAuth.BASIC)
+    assert refused(peer.refresh(tokens.refresh_token, client=nobody)) == (ErrorClass.CLIENT, "invalid_client")
+
+
+def test_another_clients_token_is_no_grant(peer: Peer):
+    tokens = peer.consented()
+    said = peer.refresh(tokens.refresh_token, client=peer.clients[ClientAuth.NONE])
+    assert refused(said) == (ErrorClass.NEEDS_CONSENT, "invalid_grant")
+
+
+def test_a_person_who_removed_the_app_is_asked_again(peer: Peer):
+    tokens = peer.consented(subject="bob")
+    peer.revoke("bob")
+    assert refused(peer.refresh(tokens.refresh_token)) == (ErrorClass.NEEDS_CONSENT, "invalid_grant")
+
+
+def test_a_scope_that_was_not_granted_is_refused_as_one(peer: Peer):
+    tokens = peer.consented()
+    assert refused(peer.refresh(tokens.refresh_token, scope="admin"))[0] is ErrorClass.SCOPE
+
+
+def test_a_grant_type_that_nobody_knows_is_our_mistake(peer: Peer):
+    assert refused(peer.ask({"grant_type": "urn:nobody:knows"}))[0] is ErrorClass.CONFIG
+
+
+def test_a_client_gets_a_token_of_its_own_without_a_refresh_token(peer: Peer):
+    tokens = peer.ask({"grant_type": "client_credentials", "scope": peer.machine_scope})
+    assert isinstance(tokens, TokenSet), tokens
+    assert tokens.access_token is not None
+    assert tokens.refresh_token is None
+
+
+def test_a_revoked_refresh_token_is_dead(peer: Peer):
+    tokens = peer.consented()
+    assert peer.provider.endpoints.revocation is not None
+    assert tokens.refresh_token is not None
+    said = peer.endpoint.post(
+        peer.provider.endpoints.revocation,
+        form={"token": tokens.refresh_token, "token_type_hint": "refresh_token"},
+        client=peer.provider.client,
+    )
+    assert isinstance(said, HttpAnswer)
+    assert said.status == 200
+    assert refused(peer.refresh(tokens.refresh_token)) == (ErrorClass.NEEDS_CONSENT, "invalid_grant")
+
+
+def test_userinfo_tells_who_consented(peer: Peer):
+    tokens = peer.consented()
+    assert peer.provider.endpoints.userinfo is not None
+    assert tokens.access_token is not None
+    said = peer.endpoint.get(peer.provider.endpoints.userinfo, bearer=tokens.access_token)
+    claims = read_identity_answer(said, introspection=False)
+    assert isinstance(claims, Document), claims
+    assert claims["sub"]
+
+
+def test_the_id_token_is_for_us_and_agrees_with_userinfo(peer: Peer):
+    tokens = peer.consented()
+    assert (tokens.id_token is not None) is peer.gives_id_tokens
+    if tokens.id_token is None:
+        return
+    assert tokens.access_token is not None
+    assert peer.provider.endpoints.userinfo is not None
+    audience = TokenAudience(peer.provider.issuer, peer.provider.client.client_id, NONCES.nonce)
+    claims = read_id_token(tokens.id_token, audience=audience, now=peer.now())
+    assert isinstance(claims, Document), claims
+    told = read_identity_answer(
+        peer.endpoint.get(peer.provider.endpoints.userinfo, bearer=tokens.access_token), introspection=False
+    )
+    assert isinstance(told, Document)
+    rules = IdentityRules(source=IdentitySource.ID_TOKEN)
+    assert same_subject(claims, told)
+    assert identity_in(claims, rules) == identity_in(told, rules)
+
+
+def test_a_code_that_waited_too_long_is_dead(peer: Peer):
+    callback = peer.callback(peer.request())
+    assert isinstance(callback, Callback)
+    peer.let_codes_expire()
+    assert refused(peer.exchange(callback.code)) == (ErrorClass.NEEDS_CONSENT, "invalid_grant")
