@@ -9,7 +9,7 @@ from reconciler.decide.plan import Plan
 from reconciler.decide.results import RunReport
 from reconciler.decide.status_view import StatusReport
 from reconciler.model.desired import Desired
-from reconciler.report import json_document, text
+from reconciler.report import github, json_document, markdown, text
 from reconciler.report.style import Style
 
 FORMATS = ("text", "json", "markdown", "github")
