@@ -1,5 +1,6 @@
 """VaultStore on a real server that is sealed, restarted, cut off, misnamed or tightly guarded."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -119,6 +120,21 @@ def test_its_clock_stamps_versions_and_tells_the_time(vault: VaultPlace, closing
     assert created is not None
     assert abs(store.server_time() - created) < timedelta(seconds=3)
     assert abs(store.server_time() - datetime.now(UTC)) < timedelta(seconds=3)
+
+
+def test_a_forked_child_uses_connections_of_its_own(vault: VaultPlace, closing: list[VaultStore]):
+    vault.put(str(KEY), {"a": 1})
+    store = opened(closing, vault.server, mount=vault.mount)
+    store.read(KEY)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            versions = {store.read(KEY).version for _ in range(20)}
+            os._exit(0 if versions == {1} else 1)
+        except BaseException:
+            os._exit(2)
+    assert {store.read(KEY).version for _ in range(20)} == {1}
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 # ------------------------------------------------------------------------------------------------- lost answers

@@ -160,9 +160,9 @@ def test_a_client_certificate_is_shown(authority: Authority):
 def test_a_redirect_to_plain_http_is_not_followed(vault: ScriptedVault, authority: Authority):
     with ScriptedVault() as plain:
         vault.reply("GET /v1/secret/data/", Reply(status=307, headers={"Location": plain.address}))
-        with pytest.raises(StoreUnsuitable):
-            with closing(opened(vault, ca_file=authority.file, other_addresses=(plain.address,))) as store:
-                store.read(KEY)
+        store = opened(vault, ca_file=authority.file, other_addresses=(plain.address,))
+        with closing(store), pytest.raises(StoreUnsuitable):
+            store.read(KEY)
         assert plain.seen == []
 
 
