@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from reconciler.decide.references import check_references
 from reconciler.decide.trust import BindNow, BoundAlready, TrustDecision, judge, permit
 from reconciler.decide.trust_origins import client_credential
 from reconciler.engine.discover import Found, find_endpoints
@@ -21,7 +22,7 @@ from reconciler.engine.provider_record import write_status
 from reconciler.engine.run import Run
 from reconciler.engine.trust import bind_first_use
 from reconciler.errors import TrustRefused
-from reconciler.model.desired import DesiredProvider
+from reconciler.model.desired import Desired, DesiredProvider
 from reconciler.model.endpoint import TrustedUrl, Url, parse_url
 from reconciler.model.names import Address
 from reconciler.model.ready import ReadyEndpoints
@@ -94,6 +95,7 @@ def prepare(
     ports: ProviderPorts,
 ) -> Prepared:
     """TrustRefused, ProviderFailed or ProviderUnreachable where nothing may or can be sent. `status`: as recorded, ours."""
+    _refuse_references(run, desired, trust=trust)
     refuse(judge(trust, desired))
     now = run.clock.now()
     loopback = trust.settings.loopback
@@ -109,6 +111,14 @@ def prepare(
         _record(run, desired, found)
     refuse(decision)
     return Prepared(desired, found, _bindings(run, decision), loopback)
+
+
+def _refuse_references(run: Run, desired: DesiredProvider, *, trust: TrustView) -> None:
+    """TrustRefused where the provider names a secret that its namespace may not name. The plan says so with its place;
+    here it is the last door before the secret is read."""
+    declared = Desired(root="", providers={desired.address: desired}, accounts={})
+    for problem in check_references(declared, layout=run.layout, settings=trust.settings):
+        raise TrustRefused(f"{desired.address}: {problem.message}", hint=problem.hint)
 
 
 def refuse(decision: TrustDecision) -> None:

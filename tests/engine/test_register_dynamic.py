@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_an_initial_access_token_is_taken_from_its_reference(world: RegisteringW
 
 
 def test_the_intent_is_in_the_store_before_the_request_leaves(world: RegisteringWorld):
-    seen = []
+    seen: list[Any] = []
     world.server.before_answer = lambda: seen.append((world.record(), world.status()))
     world.apply(dynamic_provider())
     record, status = seen[0]
@@ -222,7 +223,7 @@ def test_a_definite_refusal_takes_the_intent_back(world: RegisteringWorld, refus
     change = world.change(dynamic_provider())
     assert change is not None
     assert change.reason is ProviderReason.FIRST_SEEN
-    result, ready = world.apply(dynamic_provider())
+    result, _ = world.apply(dynamic_provider())
     assert result is not None
     assert result.outcome is Outcome.DONE, result
     assert len(world.server.clients) == 1
@@ -279,7 +280,7 @@ def test_a_store_that_is_down_at_commit_is_waited_for(world: RegisteringWorld):
 
 def test_a_store_that_stays_down_names_the_client_that_could_not_be_stored(world: RegisteringWorld):
     world.server.before_answer = lambda: setattr(world.store, "down", Fault.UNREACHABLE)
-    with pytest.raises(StoreUnreachable, match="client client-1 at https://as.example could not be stored"):
+    with pytest.raises(StoreUnreachable, match=r"client client-1 at https://as\.example could not be stored"):
         world.apply(dynamic_provider())
 
 

@@ -1,6 +1,7 @@
 """Managing a client that we registered (RFC 7592): update, rotated registration tokens, delete, and what a kill leaves."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from reconciler.engine.prepare import Reach
 from reconciler.engine.provider_ports import RegisterOptions
 from reconciler.engine.registration_store import read_record
 from reconciler.engine.trust import read_binding
+from reconciler.model.desired import DesiredProvider
 from reconciler.model.registration import ClientRegistration, IntentKind
 from reconciler.model.secret import Secret
 from reconciler.model.state import DeletionPolicy
@@ -18,7 +20,7 @@ from tests.engine.registering_world import ISSUER, Killed, RegisteringWorld, dyn
 from tests.simulators.manifests import PROVIDER
 from tests.simulators.registration_endpoint import answer, html, lost
 
-NEW = {"redirect_uris": ["http://127.0.0.1/other"], "digest": "2" * 16}
+NEW: dict[str, Any] = {"redirect_uris": ["http://127.0.0.1/other"], "digest": "2" * 16}
 
 
 def registered(**server: object) -> RegisteringWorld:
@@ -31,7 +33,7 @@ def registered(**server: object) -> RegisteringWorld:
     return world
 
 
-def changed_provider(**other: object):
+def changed_provider(**other: Any) -> DesiredProvider:
     return dynamic_provider(deletion_policy=DeletionPolicy.REVOKE, **(NEW | other))
 
 
