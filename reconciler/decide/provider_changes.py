@@ -81,6 +81,9 @@ def _judged_trust(
             origins=tuple(clean(origin) for origin in new),
         )
         return blocked, ()
+    if not decision.complete:
+        issuer = clean(provider.behaviour.issuer or "its issuer")
+        return None, (f"its endpoints are learned from {issuer}; trust is judged then, before anything is sent",)
     notes = (f"binds {clean(p.credential)} to {shown_origins(p.origins)} at first use" for p in decision.bind)
     return None, tuple(notes)
 

@@ -17,6 +17,7 @@ from typing import TypeAlias, assert_never
 
 from reconciler.decide.provider_fields import former_origins
 from reconciler.decide.trust_origins import (
+    check_issuer,
     credentials_of,
     endpoints_in_use,
     is_overridden,
@@ -129,6 +130,7 @@ def judge(
     credentials = credentials_of(provider)
     try:
         origins = origins_of(provider, found, loopback=view.settings.loopback)
+        check_issuer(provider.behaviour, loopback=view.settings.loopback)
     except ValueError as problem:
         parts: list[Verdict] = [Unusable(name, str(problem), _url_hint(provider)) for name in credentials]
         return TrustDecision(provider.address, tuple(parts), complete)

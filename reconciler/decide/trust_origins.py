@@ -100,6 +100,15 @@ def origins_of(
     return found
 
 
+def check_issuer(behaviour: Behaviour, *, loopback: bool) -> None:
+    """ValueError where the endpoints come from an issuer that the settings do not let us ask."""
+    if behaviour.issuer is not None and wants_discovery(behaviour):
+        try:
+            parse_url(behaviour.issuer, allow_loopback_http=loopback)
+        except ValueError as problem:
+            raise ValueError(f"issuer: {problem}") from None
+
+
 def shipped_origins(provider: DesiredProvider) -> frozenset[Origin]:
     """The origins that the shipped catalogue spells out for this provider; none where its base comes from Git."""
     if not provider.base_shipped:
