@@ -1,0 +1,48 @@
+"""`python -m tests.docs.generate`: writes `docs/reference/*.md` from the code that they describe.
+
+A page is made whole each time; what the code has and the words do not cover is an error here, so that nothing is left
+out in silence. `tests/docs/test_reference.py` fails where a page in Git is not what this would write.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.docs.pages.base_providers import base_providers
+from tests.docs.pages.command_line import command_line
+from tests.docs.pages.environment import environment
+from tests.docs.pages.exit_codes import exit_codes
+from tests.docs.pages.guards import plan
+from tests.docs.pages.json_output import json_output
+from tests.docs.pages.manifests import manifests
+from tests.docs.pages.states import states
+from tests.docs.pages.store import store
+from tests.house.tree import ROOT
+
+FOLDER = Path("docs/reference")
+PAGES: Mapping[str, Callable[[], str]] = {
+    "manifests": manifests,
+    "base-providers": base_providers,
+    "cli": command_line,
+    "environment": environment,
+    "exit-codes": exit_codes,
+    "states": states,
+    "plan": plan,
+    "store": store,
+    "json-output": json_output,
+}
+
+
+def main() -> int:
+    (ROOT / FOLDER).mkdir(parents=True, exist_ok=True)
+    for name, make in PAGES.items():
+        file = FOLDER / f"{name}.md"
+        text = make()
+        if not (ROOT / file).exists() or (ROOT / file).read_text(encoding="utf-8") != text:
+            (ROOT / file).write_text(text, encoding="utf-8")
+            print(f"written: {file}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
