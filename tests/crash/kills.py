@@ -8,15 +8,21 @@ reported as exactly that. Nothing else is allowed.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
+from reconciler.engine.run import Run
+from reconciler.model.grant import Phase
 from reconciler.model.state import AccountState, Reason
 from reconciler.sandbox import RemoteSandbox, faults
 from tests.crash.wire_world import Place, Seen, look, refresh_once
 from tests.crash.zygote import Zygote
 
 SIGKILLED = -9
+_VAULT_SECOND = 1.1
+"""Vault tells its time in whole seconds: it may seem up to a second earlier than it is."""
 
 
 @dataclass
@@ -24,6 +30,7 @@ class Scene:
     """A place, the server behind it, and how often a process was really killed."""
 
     place: Place
+    run: Run
     sandbox: RemoteSandbox
     zygote: Zygote
     kills: int = 0
@@ -32,8 +39,11 @@ class Scene:
     """Grants that were lost to physics, each named."""
     named: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.run = self.place.make_run()
+    @classmethod
+    @contextmanager
+    def at(cls, place: Place, *, sandbox: RemoteSandbox, zygote: Zygote) -> Iterator[Self]:
+        with place.opened() as run:
+            yield cls(place, run, sandbox, zygote)
 
     def consented(self) -> str:
         self.serial += 1
@@ -99,8 +109,14 @@ class Scene:
     def _next_run(self, name: str) -> None:
         """What the schedule does next; where nobody knows that a holder is dead, once its deadline has passed."""
         if not self.place.knows_dead:
-            time.sleep(self.place.commit_deadline + 2 * self.place.http_deadline + 0.1)
-        time.sleep(self.place.unclear_retry_after)
+            time.sleep(self.place.commit_deadline + 2 * self.place.http_deadline + _VAULT_SECOND)
+        seen = look(self.run, name)
+        if (
+            seen.grant is not None
+            and seen.grant.intent is not None
+            and seen.grant.intent.phase is Phase.UNCLEAR
+        ):
+            time.sleep(self.place.unclear_retry_after + _VAULT_SECOND)
         refresh_once(self.place, self.run, name)
 
     def _is_named(self, settled: Seen, where: str) -> None:
@@ -110,7 +126,9 @@ class Scene:
         self.named.append(where)
 
 
-def patient(scene: Scene) -> Scene:
+@contextmanager
+def patient(scene: Scene) -> Iterator[Scene]:
     """The same scene on a machine that cannot tell who is dead: deadlines decide, set to a second or two."""
     place = replace(scene.place, knows_dead=False, http_deadline=0.7, commit_deadline=1)
-    return Scene(place, scene.sandbox, scene.zygote, serial=1000)
+    with place.opened() as run:
+        yield Scene(place, run, scene.sandbox, scene.zygote, serial=1000)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,7 +39,6 @@ from reconciler.model.secret import Secret
 from reconciler.model.state import GrantType
 from reconciler.model.status import AccountStatus
 from reconciler.model.store_path import Layout, own_path
-from reconciler.ports import SecretStore
 from tests.simulators.clocks import RecordedEvents
 from tests.simulators.manifests import make_account, make_behaviour, make_provider
 
@@ -68,22 +68,37 @@ class Place:
     def from_json(data: dict[str, Any]) -> Place:
         return Place(**data)
 
-    def open_store(self) -> SecretStore:
+    def open_store(self) -> VaultStore | SqliteStore:
         if "sqlite" in self.store:
             return SqliteStore(Path(self.store["sqlite"]))
         login = TokenLogin(Secret(self.store["token"]))
         return VaultStore(VaultSettings(self.store["vault"], login, mount=self.store["mount"]))
 
-    def make_run(self, failpoint: Callable[[str], None] = lambda name: None) -> Run:
-        stop = threading.Event()
+    @contextmanager
+    def opened(self) -> Iterator[Run]:
+        """A run whose connections are closed at the end."""
+        with closing(self.open_store()) as store, closing(self._http()) as http:
+            yield self._make_run(store, http, lambda name: None)
+
+    def make_run(self, failpoint: Callable[[str], None]) -> Run:
+        """A run in a process that ends as a whole."""
+        return self._make_run(self.open_store(), self._http(), failpoint)
+
+    def _http(self) -> HttpClient:
         policy = HttpPolicy(loopback=True, deadline=timedelta(seconds=self.http_deadline))
+        return HttpClient(policy)
+
+    def _make_run(
+        self, store: VaultStore | SqliteStore, http: HttpClient, failpoint: Callable[[str], None]
+    ) -> Run:
+        stop = threading.Event()
         run = Run(
-            store=self.open_store(),
+            store=store,
             layout=LAYOUT,
             clock=SystemClock(stop),
             entropy=SystemEntropy(),
             events=RecordedEvents(),
-            endpoint=HttpTokenEndpoint(HttpClient(policy)),
+            endpoint=HttpTokenEndpoint(http),
             holder=this_process(),
             fingerprint_key=KEY,
             tool="test",
