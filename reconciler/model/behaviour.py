@@ -26,7 +26,7 @@ from reconciler.model.choices import (
 )
 from reconciler.model.extra_parameters import ExtraParameters, RefreshParameters
 from reconciler.model.pattern import Pattern
-from reconciler.model.spec import Duration, Flag, Line, Number, Plain, Spec, Text, Whole, Window
+from reconciler.model.spec import Duration, Flag, Line, Plain, ReadNumber, ReadWhole, Spec, Text, Window
 from reconciler.model.state import ErrorClass, GrantType, Reason
 
 __all__ = [
@@ -107,7 +107,9 @@ class RedirectRules(Spec):
     loopback: Loopback = Field(
         Loopback.IP, description="RFC 8252 §7.3; none: only a public https URI, so paste"
     )
-    port: Annotated[Whole, Field(ge=1, le=65535)] | None = Field(None, description="for `fixed-port`")
+    port: Annotated[int, Field(ge=1, le=65535), ReadWhole] | None = Field(
+        None, description="for `fixed-port`"
+    )
     path: Line = "/callback"
 
 
@@ -127,7 +129,7 @@ class ScopeRules(Spec):
         default_factory=dict, description="written scope -> how the answer spells it"
     )
     incremental: Flag = Field(False, description="the server adds new scopes to those granted before")
-    max_count: Annotated[Whole, Field(ge=1)] | None = Field(
+    max_count: Annotated[int, Field(ge=1), ReadWhole] | None = Field(
         None, description="more scopes than this are refused by the provider"
     )
     pattern: Pattern | None = Field(None, description="regular expression that every scope matches in full")
@@ -180,7 +182,9 @@ class ErrorRule(Spec):
     model_config = _one_of_these("error", "status", "code", "match")
 
     error: Plain | None = Field(None, description="the OAuth `error` code")
-    status: Annotated[Whole, Field(ge=100, le=599)] | None = Field(None, description="the HTTP status")
+    status: Annotated[int, Field(ge=100, le=599), ReadWhole] | None = Field(
+        None, description="the HTTP status"
+    )
     code: Plain | None = Field(None, description="the provider's own code, e.g. AADSTS70008")
     match: Line | None = Field(None, description="text within error_description (case-insensitive)")
     judge: ErrorClass = Field(alias="class", description="how the answer is judged")
@@ -230,8 +234,10 @@ class ConsoleRules(Spec):
 
 
 class RateRules(Spec):
-    concurrency: Annotated[Whole, Field(ge=1, le=64)] = Field(8, description="requests at the same time")
-    per_second: Annotated[Number, Field(gt=0)] | None = None
+    concurrency: Annotated[int, Field(ge=1, le=64), ReadWhole] = Field(
+        8, description="requests at the same time"
+    )
+    per_second: Annotated[float, Field(gt=0), ReadNumber] | None = None
 
 
 class ServerRules(Spec):

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from reconciler.model.behaviour import Behaviour, ServerRules
 from reconciler.model.desired import Registration
 from reconciler.model.names import NAME_PATTERN, Kind
-from reconciler.model.spec import Flag, Line, Moment, NameText, Plain, Spec, Text, Whole, Window
+from reconciler.model.spec import Flag, Line, Moment, NameText, Plain, ReadWhole, Spec, Text, Window
 from reconciler.model.state import DeletionPolicy, GrantType
 from reconciler.model.store_path import reference_path
 
@@ -40,7 +40,7 @@ Scope = Annotated[str, Field(pattern=SCOPE_PATTERN, max_length=512)]
 SecretPath = Annotated[Line, AfterValidator(_checked_path)]
 SecretKey = Annotated[str, Field(pattern=SECRET_KEY_PATTERN)]
 ProviderName = Annotated[str, Field(pattern=PROVIDER_PATTERN)]
-Version = Annotated[Whole, Field(ge=1, le=2**31 - 1)]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1), ReadWhole]
 
 
 class Metadata(Spec):

@@ -124,7 +124,7 @@ def _words(
     }
     if kind in bound:
         key, words = bound[kind]
-        return f"must be {words} {context[key]}", ""
+        return f"must be {words} {context[key]:g}", ""
     return _TYPES.get(kind, "is not valid"), ""
 
 

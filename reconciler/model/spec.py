@@ -110,9 +110,13 @@ _SCALAR = ["string", "number", "boolean"]
 
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
 """Plain `true` or `false`."""
-Whole = Annotated[int, BeforeValidator(_whole)]
+ReadWhole = BeforeValidator(_whole)
+"""For bounded whole numbers: `Annotated[int, Field(ge=1), ReadWhole]`; the bounds stand first, so that schemas have them."""
+Whole = Annotated[int, ReadWhole]
 """A whole number in plain decimal digits."""
-Number = Annotated[float, BeforeValidator(_number)]
+ReadNumber = BeforeValidator(_number)
+"""The same for decimal numbers."""
+Number = Annotated[float, ReadNumber]
 """A decimal number, without exponent."""
 Duration = Annotated[
     timedelta,

@@ -15,6 +15,9 @@ def read(kind: Any, value: object) -> Any:
     return TypeAdapter(kind).validate_python(value)
 
 
+NO_SCALARS: tuple[Any, ...] = (None, [], {})
+
+
 @pytest.mark.parametrize(
     ("kind", "written", "meant"),
     [
@@ -58,7 +61,7 @@ def test_a_field_takes_what_people_write(kind: object, written: str, meant: obje
         *(
             (kind, value)
             for kind in (Flag, Whole, Number, Duration, Moment, Line, Text)
-            for value in (None, [], {})
+            for value in NO_SCALARS
         ),
     ],
 )
