@@ -30,5 +30,7 @@ def load_catalogue() -> Catalogue:
             if isinstance(reading.document, BaseProviderDocument):
                 bases[reading.document.metadata.name] = reading.document.spec
     if problems or not bases:
-        raise ManifestError("the shipped base providers are damaged: install the tool again", problems=tuple(problems))
+        raise ManifestError(
+            "the shipped base providers are damaged: install the tool again", problems=tuple(problems)
+        )
     return Catalogue(bases)

@@ -62,6 +62,8 @@ def check_template(template: str, *, parameters: Mapping[str, Parameter]) -> str
     """What is wrong with a URL as written, or ''. Whether the filled URL is one is for `parse_url` to say."""
     if "{" not in template and "}" not in template:
         return ""
+    if set("{}") & set(_PART.sub("", template)):
+        return "a '{' or '}' stands alone"
     if unknown := sorted(named_parts(template) - parameters.keys()):
         hint = suggest(unknown[0], parameters)
         return f"there is no parameter {quoted(unknown[0])}" + (f": {hint}" if hint else "")
