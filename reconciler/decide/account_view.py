@@ -8,9 +8,10 @@ Rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from reconciler.decide.digests import account_digests
 from reconciler.decide.incidents import Stage, admission
 from reconciler.decide.timing import Timing, assess_account, idle_limit
 from reconciler.model.behaviour import AccessTokenRules, RefreshTokenRules, ScopeRules
@@ -195,9 +196,15 @@ class AccountView:
 
     @property
     def identity_differs(self) -> bool:
-        """What was consented to differs, and neither provider nor scopes explain it: the identity pin changed."""
+        """What was consented to differs, and scopes alone do not explain it: the identity pin (or the grant) changed."""
         status = self.status
         if self.account is None or status is None or not status.consent_digest or not self.has_grant:
             return False
-        same_scopes = set(self.account.scopes) == set(status.requested_scopes)
-        return same_scopes and self.account.consent_digest != status.consent_digest
+        if self.account.consent_digest == status.consent_digest:
+            return False
+        if set(self.account.scopes) == set(status.requested_scopes):
+            return True
+        as_consented = replace(self.account, scopes=tuple(sorted(status.requested_scopes)))
+        # A digest that this version would not give for the manifest's own words cannot be compared.
+        comparable = account_digests(self.account)[1] == self.account.consent_digest
+        return comparable and account_digests(as_consented)[1] != status.consent_digest

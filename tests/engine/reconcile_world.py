@@ -63,7 +63,9 @@ class ReconcileWorld:
         self.server = TokenEndpointSimulator(now=self.clock.now, rotation=self.rotation)
         self.put_secret("client-secret")
         settings = TrustSettings(mode=TrustMode.TOFU, loopback=True)
-        self.store.write(LAYOUT.trust_settings, encode_settings(settings, at=self.clock.now(), by="test"), cas=0)
+        self.store.write(
+            LAYOUT.trust_settings, encode_settings(settings, at=self.clock.now(), by="test"), cas=0
+        )
         self.declare(provider_of(self.rotation), make_account())
         self.runs = 0
 
@@ -228,5 +230,3 @@ def failures(report: RunReport) -> list[Result]:
 
 def attention(report: RunReport | Plan | StatusReport) -> list[tuple[str, str, str]]:
     return [(str(a.address), a.state.value, a.reason.value) for a in report.attention]
-
-

@@ -1,0 +1,190 @@
+"""What a plan may not do unattended: each guard, what hits it, and the exact flag that passes it."""
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.decide.changes import GuardName
+from reconciler.decide.guard import FLAGS, WORDS
+from reconciler.decide.selection import make_selection
+from reconciler.model.desired import DesiredClient
+from reconciler.model.state import GrantType
+from tests.decide.plan_world import (
+    actions,
+    all_applied,
+    applied_account,
+    applied_provider,
+    gone,
+    guards,
+    plan,
+    stored,
+)
+from tests.simulators.manifests import (
+    ACCOUNT,
+    PROVIDER,
+    make_account,
+    make_behaviour,
+    make_desired,
+    make_provider,
+    secret_ref,
+)
+
+
+def _allowing(*names):
+    return frozenset(names)
+
+
+def many(count):
+    return make_desired(make_provider(), *(make_account(f"team/a{n}") for n in range(count)))
+
+
+def test_every_guard_has_a_flag_and_words():
+    assert set(FLAGS) == set(WORDS) == set(GuardName)
+    assert len(set(FLAGS.values())) == len(FLAGS)
+
+
+def test_an_empty_declaration_over_a_full_store_is_a_mistyped_path():
+    desired = make_desired()
+    empty = gone(desired, [PROVIDER, ACCOUNT])
+    made = plan(empty, all_applied(desired))
+    assert guards(made) == ["EmptyDesired"]
+    assert made.guards[0].flag == "--allow-empty"
+    assert made.exit_code() == 3
+    assert made.frozen
+    assert guards(plan(empty, all_applied(desired), allowed=_allowing(GuardName.EMPTY_DESIRED))) == []
+
+
+def test_an_empty_declaration_over_an_empty_store_is_fine():
+    empty = gone(make_desired(), [PROVIDER, ACCOUNT])
+    made = plan(empty, stored(desired=empty))
+    assert (guards(made), made.exit_code(detailed=True)) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("owned", "removed", "hit"),
+    [(2, 1, False), (4, 2, True), (8, 2, False), (8, 3, True), (40, 10, False), (40, 11, True)],
+)
+def test_more_than_one_and_a_quarter_of_what_we_own_is_not_removed_unattended(owned, removed, hit):
+    whole = many(owned - 1)
+    addresses = [make_account(f"team/a{n}").address for n in range(removed)]
+    made = plan(gone(whole, addresses), all_applied(whole), prune=True)
+    assert guards(made) == (["BulkRemoval"] if hit else [])
+    if hit:
+        assert f"{removed} of {owned}" in made.guards[0].message
+
+
+def test_without_prune_nothing_is_removed_and_nothing_guarded():
+    whole = many(8)
+    smaller = gone(whole, list(whole.accounts)[:6])
+    made = plan(smaller, all_applied(whole))
+    assert (guards(made), len(made.removable)) == ([], 6)
+
+
+def test_a_protected_object_stays_protected_when_its_manifest_is_gone():
+    whole = many(8)
+    observed = all_applied(whole)
+    kept = make_account("team/a0")
+    accounts = {**observed.accounts, kept.address: applied_account(kept, protect=True)}
+    made = plan(gone(whole, [kept.address]), replace(observed, accounts=accounts), prune=True)
+    assert guards(made) == ["Protected"]
+    assert made.guards[0].addresses == (kept.address,)
+    passed = plan(
+        gone(whole, [kept.address]),
+        replace(observed, accounts=accounts),
+        prune=True,
+        allowed=_allowing(GuardName.PROTECTED),
+    )
+    assert guards(passed) == []
+
+
+def test_a_declared_account_on_another_owners_path_is_passed_by_leaving_it_out():
+    desired = make_desired()
+    observed = stored(
+        applied_provider(make_provider()),
+        applied_account(make_account(), mark="reconciler/other"),
+        desired=desired,
+    )
+    made = plan(desired, observed)
+    assert guards(made) == ["ForeignOwner"]
+    assert made.guards[0].flag == "--exclude account/team/drive"
+    assert made.changes == ()
+    assert guards(plan(desired, observed, selection=make_selection(exclude=["account/team/drive"]))) == []
+
+
+def test_a_declared_provider_on_another_owners_path_may_be_adopted_by_a_person():
+    desired = make_desired()
+    observed = stored(
+        applied_provider(make_provider(), mark="reconciler/other"),
+        applied_account(make_account()),
+        desired=desired,
+    )
+    made = plan(desired, observed)
+    assert guards(made) == ["ForeignOwner"]
+    assert made.guards[0].flag == "--allow-adopt"
+    assert actions(made) == [("adopt", str(PROVIDER))]
+    assert guards(plan(desired, observed, allowed=_allowing(GuardName.FOREIGN_OWNER))) == []
+
+
+def _with_other_client():
+    client = DesiredClient(id="client-2", secret_ref=secret_ref())
+    return make_provider(client=client, digest="c" * 16)
+
+
+def test_a_client_is_not_replaced_under_grants_and_the_plan_names_them():
+    accounts = [make_account("team/a"), make_account("team/b")]
+    before = make_desired(make_provider(), *accounts)
+    after = make_desired(_with_other_client(), *accounts)
+    made = plan(after, all_applied(before))
+    assert guards(made) == ["ClientReplaced"]
+    assert made.guards[0].addresses == tuple(a.address for a in accounts)
+    assert "account/team/a, account/team/b" in made.guards[0].message
+    passed = plan(after, all_applied(before), allowed=_allowing(GuardName.CLIENT_REPLACED))
+    assert guards(passed) == []
+
+
+def test_a_client_that_no_grant_depends_on_is_replaced_freely():
+    machine = make_account(grant=GrantType.CLIENT_CREDENTIALS)
+    before, after = make_desired(make_provider(), machine), make_desired(_with_other_client(), machine)
+    assert guards(plan(after, all_applied(before))) == []
+
+
+def test_an_issuer_is_not_replaced_under_grants():
+    before = make_desired()
+    moved = make_provider(behaviour=make_behaviour(server="http://127.0.0.1:9999"), digest="d" * 16)
+    made = plan(make_desired(moved, make_account()), all_applied(before))
+    assert guards(made) == ["IssuerReplaced"]
+    assert made.guards[0].flag == "--allow-issuer-replacement"
+
+
+@pytest.mark.parametrize(
+    "narrow", [{"only": ["team/a1"]}, {"exclude": ["team/a1"]}, {"labels": ["a=b"]}], ids=str
+)
+def test_prune_needs_the_whole_selection(narrow):
+    whole = many(8)
+    made = plan(
+        gone(whole, [make_account("team/a0").address]),
+        all_applied(whole),
+        prune=True,
+        selection=make_selection(**narrow),
+    )
+    assert "NarrowPrune" in guards(made)
+
+
+def test_prune_is_refused_where_the_path_is_narrower_than_what_was_applied():
+    whole = many(8)
+    here = replace(gone(whole, [make_account("team/a0").address]), root="manifests/sales")
+    made = plan(here, all_applied(whole), prune=True)
+    assert guards(made) == ["NarrowPrune"]
+    assert "manifests/sales" in made.guards[0].message
+    assert guards(plan(replace(here, root="./manifests"), all_applied(whole), prune=True)) == []
+
+
+def test_several_guards_are_all_named_at_once():
+    whole = many(8)
+    observed = all_applied(whole)
+    accounts = {
+        a: replace(seen, status=replace(seen.status, protect=True)) for a, seen in observed.accounts.items()
+    }
+    smaller = gone(whole, list(whole.accounts)[:6])
+    made = plan(smaller, replace(observed, accounts=accounts), prune=True)
+    assert guards(made) == ["BulkRemoval", "Protected"]

@@ -1,0 +1,29 @@
+"""Every reason has words, something to do, and a command that can be pasted."""
+
+import pytest
+
+from reconciler.decide.remedy import REMEDIES, Page, remedy_for
+from reconciler.model.behaviour import AccessRemoval
+from reconciler.model.state import Reason
+from tests.simulators.manifests import ACCOUNT, PROVIDER, make_behaviour
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_a_row(reason):
+    remedy = remedy_for(reason, ACCOUNT, provider=PROVIDER)
+    assert remedy.what
+    assert remedy.do.endswith(".")
+    assert remedy.command.startswith("reconciler ")
+    assert "{" not in remedy.command + remedy.do
+
+
+def test_no_row_is_left_over():
+    assert set(REMEDIES) == set(Reason)
+
+
+def test_a_revoked_grant_names_the_page_where_access_is_removed():
+    removal = AccessRemoval(url="https://example.com/permissions", steps="Remove the app")
+    behaviour = make_behaviour(access_removal=removal)
+    remedy = remedy_for(Reason.GRANT_REVOKED, ACCOUNT, provider=PROVIDER, behaviour=behaviour)
+    assert REMEDIES[Reason.GRANT_REVOKED].page is Page.REMOVAL
+    assert (remedy.page, remedy.first) == ("https://example.com/permissions", "Remove the app")
