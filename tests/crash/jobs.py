@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.decide.results import Result
+from tests.crash.consent_job import consent_job
 from tests.crash.wire_world import Killer, Place, look, refresh_once
 
 
@@ -32,4 +33,4 @@ def said(result: Result) -> dict[str, Any]:
     }
 
 
-JOBS: dict[str, Callable[[dict[str, Any]], object]] = {"refresh": refresh}
+JOBS: dict[str, Callable[[dict[str, Any]], object]] = {"consent": consent_job, "refresh": refresh}
