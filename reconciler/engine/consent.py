@@ -40,12 +40,13 @@ from reconciler.decide.token_response import TokenError, granted_scopes, judge_a
 from reconciler.engine.consent_identity import establish_identity
 from reconciler.engine.publish import check_ownership, commit_consented_grant
 from reconciler.engine.run import Run
-from reconciler.errors import ProviderFailed, RecordInvalid
+from reconciler.errors import ProviderFailed, ReconcilerError, RecordInvalid
 from reconciler.model.behaviour import Behaviour, IdentitySource, LifetimeKind
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.grant import GrantRecord, TokenSet
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.secret import Secret
+from reconciler.model.status import ProviderStatus
 from reconciler.ports import Interaction
 
 __all__ = ["access_removal", "consent"]
@@ -160,6 +161,7 @@ def _identify(
         record=_record(account, provider, tokens=tokens, subject=subject, now=now),
         tokens=tokens,
     )
+    _note_working_secret(run, provider)
     granted = granted_scopes(account.scopes, tokens.scope, provider.desired.behaviour.scopes)
     missing = sorted(set(account.scopes) - set(granted))
     if missing:
@@ -183,6 +185,22 @@ def _record(
         consented_at=now,
         refresh_expires_at=tokens.refresh_expires_at or _absolute_end(behaviour, now),
     )
+
+
+def _note_working_secret(run: Run, provider: ReadyProvider) -> None:
+    """This version of the client secret just worked: the last good one, should a later one be refused."""
+    if provider.secret_version is None:
+        return
+    path = run.layout.provider(provider.desired.address)
+    try:
+        stands = run.store.read_metadata(path)
+        status = None if stands is None else ProviderStatus.from_metadata(stands.custom)
+        if status is not None and status.good_secret_version != provider.secret_version:
+            good = replace(status, good_secret_version=provider.secret_version)
+            run.store.write_metadata(path, good.to_metadata())
+    except ReconcilerError as error:
+        # The grant is stored; the next refresh that succeeds notes the same.
+        run.events.warning("consent.secret-not-noted", error=type(error).__name__)
 
 
 def _absolute_end(behaviour: Behaviour, now: datetime) -> datetime | None:

@@ -15,6 +15,7 @@ from reconciler.model.behaviour import ClientAuth
 from reconciler.model.grant import Intent, Phase
 from reconciler.model.ready import ClientCredentials
 from reconciler.model.state import GrantType
+from reconciler.model.status import ProviderStatus
 from tests.engine.consent_world import LAYOUT, ConsentWorld, Denies, Person, WalksAway
 from tests.simulators.manifests import make_account, make_behaviour
 from tests.simulators.token_endpoint import Fault, answer
@@ -71,6 +72,21 @@ def test_a_refresh_tokens_absolute_end_is_counted_from_the_consent():
     grant = world.grant(account)
     assert grant is not None
     assert grant.refresh_expires_at == world.clock.now() + timedelta(days=90)
+
+
+def test_the_client_secret_that_worked_is_noted_as_the_last_good_one():
+    world, account = ConsentWorld(), make_account()
+    path = LAYOUT.provider(world.provider.desired.address)
+    status = ProviderStatus(
+        "reconciler/default", "digest", "static", world.clock.now(), good_secret_version=1
+    )
+    world.store.write_metadata(path, status.to_metadata())
+    world.consent(account, provider=replace(world.provider, secret_version=2))
+    noted = world.store.read_metadata(path)
+    assert noted is not None
+    after = ProviderStatus.from_metadata(noted.custom)
+    assert after is not None
+    assert after.good_secret_version == 2
 
 
 def test_a_denial_changes_nothing():
