@@ -26,6 +26,7 @@ from reconciler.decide.provider_fields import (
     differing_fields,
     issuer_is_replaced,
 )
+from reconciler.decide.provider_words import notes_on, registration_words, update_risk, update_words
 from reconciler.decide.secret_versions import missing_secret, secret_version
 from reconciler.errors import clean
 from reconciler.model.desired import DesiredProvider, Registration
@@ -118,19 +119,9 @@ def _first_seen(
         observed,
         ProviderAction.REGISTER,
         ProviderReason.FIRST_SEEN,
-        message=_registration_words(desired, secrets),
+        message=registration_words(desired, secrets),
         secrets=secrets,
     )
-
-
-def _registration_words(desired: DesiredProvider, secrets: Mapping[StorePath, ObservedSecret]) -> str:
-    if desired.registration is Registration.DYNAMIC:
-        return "a client is created at the provider (RFC 7591)"
-    ref = desired.client.secret_ref
-    if ref is None:
-        return "static public client"
-    version = secret_version(ref, secrets)
-    return f"static client, secret {ref.path}" + (f" version {version}" if version else "")
 
 
 def _foreign(
@@ -200,10 +191,10 @@ def _registered(
         observed,
         ProviderAction.UPDATE,
         reason,
-        message=_update_words(fields, status, reason),
+        message=update_words(fields, status, reason),
         secrets=secrets,
         fields=fields,
-        risk=_update_risk(desired, status),
+        risk=update_risk(desired, status),
         client_replaced=client_is_replaced(desired, status),
         issuer_replaced=issuer_is_replaced(desired, status),
     )
@@ -237,25 +228,13 @@ def _update_reason(
     if any(field.name == SECRET_VERSION for field in fields):
         return ProviderReason.SECRET_ROTATED
     ends = status.client_secret_expires_at
-    if ends is not None and ends - now < RENEW_BEFORE and now - (status.applied_at or status.registered_at) >= RENEW_EVERY:
+    if (
+        ends is not None
+        and ends - now < RENEW_BEFORE
+        and now - (status.applied_at or status.registered_at) >= RENEW_EVERY
+    ):
         return ProviderReason.CLIENT_SECRET_EXPIRING
     return None
-
-
-def _update_words(fields: tuple[FieldChange, ...], status: ProviderStatus, reason: ProviderReason) -> str:
-    if reason is ProviderReason.CLIENT_SECRET_EXPIRING and status.client_secret_expires_at is not None:
-        return f"its client secret dies at {format_instant(status.client_secret_expires_at)}: a new one is asked for"
-    if reason is ProviderReason.SECRET_MISSING and not fields:
-        return "a secret that it references is gone"
-    return ", ".join(f"{f.name} {f.before or '(none)'} → {f.after or '(none)'}" for f in fields)
-
-
-def _update_risk(desired: DesiredProvider, status: ProviderStatus) -> str:
-    if client_is_replaced(desired, status):
-        return "grants of the old client cannot be refreshed by the new one"
-    if issuer_is_replaced(desired, status):
-        return "grants of the old issuer are worth nothing at the new one"
-    return ""
 
 
 def _change(
@@ -283,7 +262,7 @@ def _change(
         preconditions=(*_preconditions(observed), *_secret_preconditions(desired, secrets)),
         risk=risk,
         location=desired.location,
-        notes=_notes(desired, action, secrets=secrets),
+        notes=notes_on(desired, action, secrets=secrets),
         blocked="" if missing is None else f"there is no secret at {missing}",
         client_replaced=client_replaced,
         issuer_replaced=issuer_replaced,
@@ -291,20 +270,6 @@ def _change(
         interrupted_since=interrupted_since,
         protected=desired.protect or (observed.status is not None and observed.status.protect),
     )
-
-
-def _notes(
-    desired: DesiredProvider, action: ProviderAction, *, secrets: Mapping[StorePath, ObservedSecret]
-) -> tuple[str, ...]:
-    notes = []
-    by_hand = action is ProviderAction.REGISTER and desired.registration is Registration.STATIC
-    if by_hand and desired.redirect_uris:
-        notes.append(f"redirect URI to allow at its console: {', '.join(desired.redirect_uris)}")
-    ref = desired.client.secret_ref
-    seen = None if ref is None else secrets.get(ref.path)
-    if seen is not None and seen.unreadable:
-        notes.append(f"the metadata of {seen.path} could not be read, so a rotated secret would not be seen")
-    return tuple(notes)
 
 
 def _preconditions(observed: ObservedProvider) -> tuple[Precondition, ...]:
