@@ -1,0 +1,59 @@
+"""The bench itself runs from end to end, on tiny worlds. No time is judged here: that is for a quiet machine and a reader."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.__main__ import main
+from tests.bench.measure import BenchFailed, Command, run
+from tests.servers.found import require, vault_binary
+
+
+def page_of(tmp_path: Path, *arguments: str) -> str:
+    page = tmp_path / "performance.md"
+    assert main(["--quick", "--out", str(page), *arguments]) == 0
+    return page.read_text()
+
+
+def test_a_trial_without_a_server_measures_start_up_validate_and_plan(tmp_path):
+    page = page_of(tmp_path, "--cases", "start-up,sqlite")
+    assert "### validate, 30 accounts" in page
+    assert "### plan on SQLite, 30 accounts" in page
+    assert "A trial with small numbers" in page
+
+
+@pytest.mark.vault
+@pytest.mark.parametrize(
+    ("case", "title"),
+    [
+        ("vault", "### plan on Vault, 30 accounts"),
+        ("single-use", "### refresh, single-use grants, 20 accounts"),
+        pytest.param("reusable", "### refresh, reusable grants, 20 accounts", marks=pytest.mark.slow),
+    ],
+)
+def test_a_trial_on_a_real_vault_does_all_of_the_work_it_measures(case, title, tmp_path):
+    require("vault", vault_binary())
+    assert title in page_of(tmp_path, "--cases", case)
+
+
+def test_a_case_that_does_not_exist_is_a_usage_error(capsys):
+    assert main(["--quick", "--cases", "vualt"]) == 64
+    assert "vualt" in capsys.readouterr().err
+
+
+def test_a_command_that_fails_is_not_measured():
+    with pytest.raises(BenchFailed, match="exit 3"):
+        run(Command(argv=["python3", "-c", "raise SystemExit(3)"]))
+
+
+def test_a_command_that_did_not_do_its_work_is_not_measured():
+    def refuse(output: str) -> None:
+        raise BenchFailed(f"not all: {output}")
+
+    with pytest.raises(BenchFailed, match="not all: 7"):
+        run(Command(argv=["python3", "-c", "print(7)"], check=refuse))
+
+
+def test_peak_memory_is_the_commands_own_and_not_its_starters():
+    ballast = bytearray(200 * 1024 * 1024)
+    assert run(Command(argv=["python3", "-I", "-S", "-c", "pass"])).peak < len(ballast)
