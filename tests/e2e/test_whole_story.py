@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -77,7 +77,7 @@ def prepare(desk: Desk) -> None:
     desk.run("trust", "sales/idp", "--yes", expect=0)
 
 
-def allow(name: str) -> object:
+def allow(name: str) -> Callable[[str], None]:
     """Somebody who opens the link, allows, and lets the browser go back to us."""
 
     def browse(link: str) -> None:
