@@ -103,7 +103,7 @@ class _Tree:
         self.reading = Reading()
         self.positions = self.reading.positions
         self.stack: list[_Frame] = []
-        self.nodes = 0
+        self.most_positions = 2 * limits.document_nodes
         self.documents = 0
         self.handlers = {
             ScalarEvent: self.on_scalar,
@@ -145,29 +145,49 @@ class _Tree:
             self.flaw(event, "directives (%) are not allowed in a manifest")
 
     def on_scalar(self, event: Any) -> None:
-        mark = event.start_mark
+        # Nine of ten events come here: what is usual is done without calling further.
         frame = self.stack[-1] if self.stack else None
         if frame is not None and frame.is_mapping and frame.key is None:
             self.take_key(frame, event)
             return
-        self.positions.append(mark.line)
-        self.positions.append(mark.column)
-        self.count(event)
+        self.place(event)
+        text, plain = event.value, event.implicit[0]
+        if (
+            event.anchor is not None
+            or event.tag is not None
+            or not text
+            or (plain and text in _NULLS)
+            or len(text) * 4 > self.limits.scalar_bytes
+            or (event.style == '"' and UNSEEN.search(text))
+        ):
+            value = self.unusual_scalar(event)
+        else:
+            value = text if plain else Quoted(text)
+        if frame is None:
+            self.reading.data = value
+        elif frame.is_mapping:
+            if frame.drop_from is None:
+                frame.container[frame.key] = value
+                frame.key = None
+            else:
+                self.after_value(frame)
+        else:
+            frame.container.append(value)
+
+    def unusual_scalar(self, event: Any) -> Any:
+        """FLAW with a word on why, or the text where it is merely long."""
         text = event.value
         if event.anchor is not None or event.tag is not None:
             self.refuse_marks(event)
-            self.put(FLAW)
-        elif not text or (text in _NULLS and event.implicit[0]):
+        elif not text or (event.implicit[0] and text in _NULLS):
             self.flaw(event, "an empty value", hint="give a value, or leave the key out")
-            self.put(FLAW)
-        elif len(text) * 4 > self.limits.scalar_bytes and len(text.encode()) > self.limits.scalar_bytes:
+        elif len(text.encode()) > self.limits.scalar_bytes:
             self.flaw(event, f"a text of more than {self.limits.scalar_bytes // 1024} KiB")
-            self.put(FLAW)
         elif event.style == '"' and UNSEEN.search(text):
             self.flaw(event, "a character that cannot be seen as it is, written by an escape")
-            self.put(FLAW)
         else:
-            self.put(text if event.implicit[0] else Quoted(text))
+            return text if event.implicit[0] else Quoted(text)
+        return FLAW
 
     def on_mapping(self, event: Any) -> None:
         self.open(event, {}, is_mapping=True)
@@ -185,12 +205,19 @@ class _Tree:
         frame = self.stack[-1] if self.stack else None
         if frame is not None and frame.is_mapping and frame.key is None:
             raise _End
-        self.positions.append(event.start_mark.line)
-        self.positions.append(event.start_mark.column)
-        self.count(event)
+        self.place(event)
         self.put(FLAW)
 
     # -- building
+
+    def place(self, event: Any) -> None:
+        """Keep where a node stands; each node passes here once."""
+        mark, positions = event.start_mark, self.positions
+        positions.append(mark.line)
+        positions.append(mark.column)
+        if len(positions) > self.most_positions:
+            self.flaw(event, f"more than {self.limits.document_nodes:,} nodes in one document")
+            raise _End
 
     def open(self, event: Any, container: Any, *, is_mapping: bool) -> None:
         frame = self.stack[-1] if self.stack else None
@@ -200,9 +227,7 @@ class _Tree:
         if len(self.stack) >= self.limits.depth:
             self.flaw(event, f"nested deeper than {self.limits.depth} levels")
             raise _End
-        self.positions.append(event.start_mark.line)
-        self.positions.append(event.start_mark.column)
-        self.count(event)
+        self.place(event)
         if event.anchor is not None or event.tag is not None:
             self.refuse_marks(event)
         if frame is None:
@@ -213,8 +238,6 @@ class _Tree:
 
     def take_key(self, frame: _Frame, event: Any) -> None:
         key = event.value
-        self.count(event)
-        frame.drop_from = None
         if event.anchor is not None or event.tag is not None:
             self.refuse_marks(event)
         if key == "<<" and event.implicit[0]:
@@ -230,8 +253,7 @@ class _Tree:
             self.flaw(event, f"the key {quoted(key)} a second time")
             frame.drop_from = len(self.positions)
         frame.key = key
-        self.positions.append(event.start_mark.line)
-        self.positions.append(event.start_mark.column)
+        self.place(event)
 
     def put(self, value: Any) -> None:
         if not self.stack:
@@ -254,12 +276,6 @@ class _Tree:
         frame.key = None
 
     # -- refusing
-
-    def count(self, event: Any) -> None:
-        self.nodes += 1
-        if self.nodes > self.limits.document_nodes:
-            self.flaw(event, f"more than {self.limits.document_nodes:,} nodes in one document")
-            raise _End
 
     def refuse_marks(self, event: Any) -> None:
         if event.anchor is not None:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from reconciler.decide.complaints import Complaints
 from reconciler.decide.desired_client import redirect_uris, resolve_client
-from reconciler.decide.digests import behaviour_content, provider_digest
+from reconciler.decide.digests import behaviour_digest, provider_digest
 from reconciler.decide.merge import merge_behaviour, overridden_fields
 from reconciler.decide.scope_rules import scope_findings
 from reconciler.decide.server_rules import check_rules, fill_urls, with_discovery
@@ -46,14 +45,14 @@ class Bases:
     broken: frozenset[Address] = frozenset()
     unreadable: bool = False
     """True where a base may stand in what could not be read."""
-    contents: dict[int, tuple[Behaviour, Mapping[str, Any]]] = field(default_factory=dict)
+    digests: dict[int, tuple[Behaviour, str]] = field(default_factory=dict)
     filled: dict[tuple[int, tuple[tuple[str, str], ...], bool], _Resolved] = field(default_factory=dict)
 
-    def content_of(self, behaviour: Behaviour) -> Mapping[str, Any]:
-        """`behaviour_content`, computed once for each value. The value is kept, so that its id stays its own."""
-        known = self.contents.get(id(behaviour))
+    def digest_of(self, behaviour: Behaviour) -> str:
+        """`behaviour_digest`, computed once for each value. The value is kept, so that its id stays its own."""
+        known = self.digests.get(id(behaviour))
         if known is None:
-            known = self.contents[id(behaviour)] = (behaviour, behaviour_content(behaviour))
+            known = self.digests[id(behaviour)] = (behaviour, behaviour_digest(behaviour))
         return known[1]
 
 
@@ -94,7 +93,7 @@ def resolve_provider(
         parameters=given,
         written=base,
     )
-    return replace(provider, digest=provider_digest(provider, behaviour=bases.content_of(behaviour)))
+    return replace(provider, digest=provider_digest(provider, behaviour=bases.digest_of(behaviour)))
 
 
 def _base_of(name: str | None, *, bases: Bases, complaints: Complaints) -> tuple[Behaviour, bool] | None:

@@ -34,14 +34,13 @@ def digest_of(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_CHARS]
 
 
-def behaviour_content(behaviour: Behaviour) -> dict[str, Any]:
-    """What of a behaviour matters to the world, as plain JSON values."""
-    content: dict[str, Any] = behaviour.model_dump(mode="json", exclude=_WORDS, exclude_defaults=True)
-    return content
+def behaviour_digest(behaviour: Behaviour) -> str:
+    """Of what matters to the world in a behaviour."""
+    return digest_of(behaviour.model_dump(mode="json", exclude=_WORDS, exclude_defaults=True))
 
 
-def provider_digest(provider: DesiredProvider, *, behaviour: Mapping[str, Any]) -> str:
-    """`behaviour`: its `behaviour_content`, which many providers share."""
+def provider_digest(provider: DesiredProvider, *, behaviour: str) -> str:
+    """`behaviour`: its `behaviour_digest`, which many providers share."""
     client = provider.client
     return digest_of(
         {

@@ -88,6 +88,11 @@ class ClientSpec(Spec):
     )
 
 
+# One frozen value for all: pydantic would copy a default to its last leaf for every document.
+_NO_CLIENT = ClientSpec()
+_NO_SERVER = ServerRules()
+
+
 class ProviderSpec(Spec):
     """An authorization server plus our client registration there."""
 
@@ -98,13 +103,14 @@ class ProviderSpec(Spec):
     parameters: dict[Line, Plain] = Field(
         default_factory=dict, description="what the base asks for: a tenant, a country, a shop"
     )
-    client: ClientSpec = ClientSpec()
+    client: ClientSpec = Field(default_factory=lambda: _NO_CLIENT)
     registration: Registration = Registration.STATIC
     redirect_uri: Line | None = Field(None, description="as registered at the provider")
     redirect_uris: Annotated[tuple[Line, ...], Field(min_length=1)] | None = None
     scopes: tuple[Scope, ...] = Field((), description="for accounts that name none")
     server: ServerRules = Field(
-        ServerRules(), description="how the authorization server behaves, where it differs from the base"
+        default_factory=lambda: _NO_SERVER,
+        description="how the authorization server behaves, where it differs from the base",
     )
     allow_namespaces: tuple[NameText, ...] = Field(
         (), description="other namespaces whose accounts may use this provider"
@@ -119,6 +125,9 @@ class RefreshSpec(Spec):
     window: Window | None = Field(None, description="refresh this long before the access token expires")
 
 
+_NO_REFRESH = RefreshSpec()
+
+
 class AccountSpec(Spec):
     """One person's or service's grant under a provider."""
 
@@ -128,7 +137,7 @@ class AccountSpec(Spec):
     grant: GrantType = Field(GrantType.AUTHORIZATION_CODE, description="client_credentials needs no person")
     owner: Line | None = Field(None, description="who is asked to consent")
     identity: Plain | None = Field(None, description="whose grant it must be: the subject's id or e-mail")
-    refresh: RefreshSpec = RefreshSpec()
+    refresh: RefreshSpec = Field(default_factory=lambda: _NO_REFRESH)
     expires: Moment | None = Field(None, description="from then on the account is reported as expired")
     suspend: Flag = Field(False, description="true: not refreshed, and the published token is withdrawn")
     deletion_policy: DeletionPolicy = Field(
