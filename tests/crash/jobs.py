@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
+from reconciler.adapters.http import HttpClient
+from reconciler.adapters.http_policy import HttpPolicy
+from reconciler.adapters.processes import is_dead, this_process
+from reconciler.adapters.registration import HttpRegistrationEndpoint
+from reconciler.adapters.system import SystemClock
+from reconciler.decide.authorization import Callback, CallbackRefused, RedirectUri
 from reconciler.decide.results import Result
-from tests.crash.consent_job import consent_job
-from tests.crash.wire_world import Killer, Place, look, refresh_once
+from reconciler.engine.consent import consent as consent_once
+from reconciler.engine.provider_ports import RegisterOptions
+from reconciler.model.desired import DesiredProvider
+from reconciler.model.names import provider_address
+from reconciler.sandbox import person
+from tests.crash.wire_world import Killer, Place, account_named, look, refresh_once
+from tests.engine.registering_world import RegisteringWorld, dynamic_provider, server_behaviour
+from tests.simulators.manifests import make_endpoints
 
 
 def refresh(order: dict[str, Any]) -> object:
@@ -15,11 +28,58 @@ def refresh(order: dict[str, Any]) -> object:
     killer = Killer(order.get("failpoint", ""))
     run = place.make_run(killer)
     result = refresh_once(place, run, order["account"])
-    return {
-        **said(result),
-        "reached": killer.reached,
-        "access_token": look(run, order["account"]).access_token,
-    }
+    return {**said(result), "access_token": look(run, order["account"]).access_token}
+
+
+class Presses:
+    """A person who presses "allow" on the sandbox's own page (ports.Interaction)."""
+
+    def __init__(self, subject: str) -> None:
+        self._subject = subject
+        self._link = ""
+
+    def prepare(self, redirect: RedirectUri) -> str:
+        return redirect.at(49152)
+
+    def open_link(self, url: str) -> None:
+        self._link = url
+
+    def wait_callback(
+        self, judge: Callable[[str], Callback | CallbackRefused]
+    ) -> Callback | CallbackRefused | None:
+        return judge(person.press_allow(self._link, subject=self._subject))
+
+
+def consent(order: dict[str, Any]) -> object:
+    place = Place.from_json(order["place"])
+    run = place.make_run(Killer(order.get("failpoint", "")))
+    account = account_named(order["account"])
+    return said(consent_once(run, account, place.provider, ask=Presses("ana@example.com")))
+
+
+def register(order: dict[str, Any]) -> object:
+    place = Place.from_json(order["place"])
+    world = RegisteringWorld(
+        loopback=True,
+        store=place.open_store(),
+        clock=SystemClock(threading.Event()),  # type: ignore[arg-type]  # time goes on by itself here
+        registration=HttpRegistrationEndpoint(HttpClient(HttpPolicy(loopback=True))),
+        failpoint=Killer(order.get("failpoint", "")),
+        is_dead=is_dead,
+    )
+    options = RegisterOptions(register_again=order.get("register_again", False))
+    result, ready = world.apply(
+        provider_named(place, order["provider"]), options=options, holder=this_process()
+    )
+    shown = {"outcome": "unchanged"} if result is None else said(result)
+    return {**shown, "client_id": ready.client.client_id if ready else ""}
+
+
+def provider_named(place: Place, name: str) -> DesiredProvider:
+    none = dict.fromkeys(("introspection", "userinfo", "jwks"))
+    endpoints = make_endpoints(place.server, registration=f"{place.server}/register", **none)
+    behaviour = server_behaviour(place.server, endpoints=endpoints, issuer=place.server, client_auth="basic")
+    return dynamic_provider(address=provider_address(*name.split("/")), behaviour=behaviour)
 
 
 def said(result: Result) -> dict[str, Any]:
@@ -30,7 +90,12 @@ def said(result: Result) -> dict[str, Any]:
         "code": result.code,
         "message": result.message,
         "error": result.error,
+        "hint": result.hint,
     }
 
 
-JOBS: dict[str, Callable[[dict[str, Any]], object]] = {"consent": consent_job, "refresh": refresh}
+JOBS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "refresh": refresh,
+    "consent": consent,
+    "register": register,
+}
