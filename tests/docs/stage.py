@@ -6,6 +6,7 @@ guide writes for the sandbox, becomes a free one, in commands and in files.
 
 import os
 import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -147,11 +148,9 @@ class Stage:
         """A person is there: stdin and stderr are a terminal, and the browser is a script that presses Allow."""
         press = self.folder / "bin" / "press.py"
         press.write_text(_PRESS.format(subject=block.directives.get("person", "")))
-        environment = {**self.environment, "BROWSER": f"{sys.executable} {press} %s"}
+        environment = {**self.environment, "BROWSER": f"{sys.executable} {press} %s &"}
         ours, theirs = pty.openpty()
         try:
-            if "answer" in block.directives:
-                os.write(ours, (block.directives["answer"] + "\n").encode() * 2)
             process = subprocess.Popen(
                 self._script(command),
                 env=environment,
@@ -162,7 +161,7 @@ class Stage:
             )
             os.close(theirs)
             theirs = -1
-            seen = _read_all(ours, process)
+            seen = _read_all(ours, process, answer=block.directives.get("answer"))
             return process.wait(_DEADLINE), seen
         finally:
             os.close(ours)
@@ -170,10 +169,8 @@ class Stage:
                 os.close(theirs)
 
 
-def _read_all(terminal: int, process: subprocess.Popen[bytes]) -> str:
-    """Until the other side hangs up. A process that goes on for too long is killed."""
-    import select
-
+def _read_all(terminal: int, process: subprocess.Popen[bytes], *, answer: str | None) -> str:
+    """Until the other side hangs up. `answer` is typed at every prompt. A process that goes on for too long is killed."""
     seen, ends = b"", time.monotonic() + _DEADLINE
     while True:
         if time.monotonic() > ends:
@@ -190,4 +187,6 @@ def _read_all(terminal: int, process: subprocess.Popen[bytes]) -> str:
         if not got:
             break
         seen += got
+        if answer is not None and seen.endswith(b": "):
+            os.write(terminal, f"{answer}\n".encode())
     return seen.decode(errors="replace").replace("\r\n", "\n")

@@ -81,7 +81,8 @@ def read_page(file: Path) -> Page:
 
 def commands(block: Block) -> Iterator[Command]:
     """The commands of a console block, with the output that the page shows."""
-    text, start, output, going_on = "", 0, [], False
+    text, start, going_on = "", 0, False
+    output: list[str] = []
     for number, line in enumerate(block.text.splitlines(), start=block.line + 1):
         if going_on:
             text += "\n" + line

@@ -10,6 +10,10 @@ from tests.docs.pages.environment import commands
 from tests.docs.pages.markdown import block, code, page, table
 
 _WIDTH = 100
+_SANDBOX = (
+    "When it is ready it prints one line of JSON with its addresses; it ends with SIGTERM or SIGINT. It listens on loopback "
+    "only and signs anybody in. It needs the extra `sandbox`."
+)
 
 
 def command_line() -> str:
@@ -41,7 +45,11 @@ def _help(name: str, command: click.Command) -> str:
         assert group is not None
         parent = click.Context(group, info_name=part, parent=parent)
     context = click.Context(
-        command, info_name=name.split()[-1], parent=parent, terminal_width=_WIDTH, max_content_width=_WIDTH
+        command,
+        info_name=name.rsplit(maxsplit=1)[-1],
+        parent=parent,
+        terminal_width=_WIDTH,
+        max_content_width=_WIDTH,
     )
     return command.get_help(context)
 
@@ -59,8 +67,8 @@ def _sandbox_section() -> str:
     return "\n\n".join(
         (
             "## reconciler sandbox",
-            f"{SUMMARIES['sandbox']} When it is ready it prints one line of JSON with its addresses; it ends with SIGTERM or "
-            "SIGINT. It listens on loopback only and signs anybody in. It needs the extra `sandbox`.",
+            SUMMARIES["sandbox"],
+            _SANDBOX,
             table(("option", "default", "meaning"), rows),
         )
     )

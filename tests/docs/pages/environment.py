@@ -2,7 +2,7 @@
 
 import ast
 import re
-from pathlib import Path
+from collections.abc import Iterator
 
 import click
 
@@ -11,7 +11,10 @@ from tests.docs.pages.markdown import code, page, table
 from tests.house.tree import ROOT
 
 STORE = {
-    "RECONCILER_STORE": "`vault://<mount>/<prefix>` or `sqlite:///<absolute path>`. Nothing set: SQLite under the XDG data folder; under CI, or with `VAULT_ADDR` or `BAO_ADDR` set, it must be named",
+    "RECONCILER_STORE": (
+        "`vault://<mount>/<prefix>` or `sqlite:///<absolute path>`. Nothing set: SQLite under the XDG data folder; under CI, or "
+        "with `VAULT_ADDR` or `BAO_ADDR` set, it must be named"
+    ),
     "RECONCILER_KEY": "the key of the embedded store, 32 bytes in base64, instead of the key file beside it",
     "RECONCILER_OWNER": "whose objects these are, in the ownership mark; default `default`",
     "XDG_DATA_HOME": "where the embedded store is put by default (`~/.local/share` where it is not set)",
@@ -61,8 +64,7 @@ TERMINAL = {
     "TERM": "`dumb`: no colours, no progress bar",
 }
 GROUPS = {"Store": STORE, "Behaviour": BEHAVIOUR, "Vault and OpenBao": VAULT, "Terminal": TERMINAL}
-_BAO = re.compile(r"^(?:VAULT|BAO)_$")
-_READERS = {"get", "_either", "_path", "_duration", "_text"}
+_NAME = re.compile(r"(?:RECONCILER|VAULT|BAO|ACTIONS|XDG|CI|GITHUB)_[A-Z0-9_]*[A-Z0-9]")
 
 
 def environment() -> str:
@@ -92,47 +94,38 @@ def names_read() -> set[str]:
     """Every variable that `reconciler/cli` reads by its name, flags aside."""
     found: set[str] = set()
     for file in sorted((ROOT / "reconciler" / "cli").glob("*.py")):
-        found |= _names_in(file)
-    return found
-
-
-def _names_in(file: Path) -> set[str]:
-    found: set[str] = set()
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and re.fullmatch(r"(?:RECONCILER|VAULT|BAO|ACTIONS|XDG|CI|GITHUB)_[A-Z0-9_]*[A-Z0-9]", node.value)
-        ):
-            found.add(node.value.replace("BAO_", "VAULT_"))
-        if (
-            isinstance(node, ast.Call)
-            and getattr(node.func, "id", "") in ("_either", "_path")
-            and len(node.args) > 1
-        ):
-            suffix = node.args[1]
-            if isinstance(suffix, ast.Constant):
-                found.add(f"VAULT_{suffix.value}")
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "get" and node.args:
-            name = node.args[0]
-            if isinstance(name, ast.Constant) and name.value in TERMINAL:
-                found.add(str(name.value))
-    return {name for name in found if not name.startswith("RECONCILER_") or name not in flag_variables()}
+        found |= _names_in(ast.parse(file.read_text(encoding="utf-8")))
+    return found - flag_variables().keys()
 
 
 def with_bao() -> set[str]:
-    """Those read through `_either`: `VAULT_x`, else `BAO_x`."""
-    found = set()
-    for node in ast.walk(ast.parse((ROOT / "reconciler/cli/vault_env.py").read_text(encoding="utf-8"))):
-        if (
-            isinstance(node, ast.Call)
-            and getattr(node.func, "id", "") in ("_either", "_path")
-            and len(node.args) > 1
-        ):
-            if isinstance(node.args[1], ast.Constant):
-                found.add(f"VAULT_{node.args[1].value}")
+    """Those that are read as `VAULT_x`, else `BAO_x`."""
+    return set(_suffixes(ast.parse((ROOT / "reconciler/cli/vault_env.py").read_text(encoding="utf-8"))))
+
+
+def _names_in(tree: ast.Module) -> set[str]:
+    found = set(_suffixes(tree))
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)) if _NAME.fullmatch(text):
+                found.add(text.replace("BAO_", "VAULT_"))
+            case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(text)), *_]) if (
+                text in TERMINAL
+            ):
+                found.add(text)
+            case _:
+                pass
     return found
+
+
+def _suffixes(tree: ast.Module) -> Iterator[str]:
+    """`VAULT_ADDR` of `_either(settings, "ADDR")`."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="_either" | "_path"), args=[_, ast.Constant(value=str(suffix))]):
+                yield f"VAULT_{suffix}"
+            case _:
+                pass
 
 
 def commands() -> list[tuple[str, click.Command]]:

@@ -17,8 +17,9 @@ def json_output() -> str:
     for name in SCHEMA_NAMES:
         schema = schema_of(name)
         words = str(schema.get("description", "")).strip()
+        file = f"schemas/{name}.schema.json"
         outer.append(
-            f"## {_HEADINGS[name]}\n\nSchema: [`schemas/{name}.schema.json`](../../schemas/{name}.schema.json). {words}\n\n{_fields(schema)}"
+            f"## {_HEADINGS[name]}\n\nSchema: [`{file}`](../../{file}). {words}\n\n{_fields(schema)}"
         )
         for section in sections(schema):
             heading = section.partition("\n")[0]
@@ -28,9 +29,9 @@ def json_output() -> str:
     return page(
         "JSON output",
         f"With {code('-o json')} stdout holds one JSON document and nothing else; what is said besides goes to stderr. Every "
-        f"document has {code('format_version')} {FORMAT_VERSION}: it grows where a reader of the old format would misread the new one. "
-        "New keys alone do not grow it. Times are RFC 3339 in UTC, whole seconds. What is unknown or absent is `null`, never left "
-        f"out. No document holds a secret. {code('expiring')} and {code('attention')} begin {NOTICE.days} days ahead.",
+        f"document has {code('format_version')} {FORMAT_VERSION}: it grows where a reader of the old format would misread "
+        "the new one. New keys alone do not grow it. Times are RFC 3339 in UTC, whole seconds. What is unknown or absent is "
+        f"`null`, never left out. No document holds a secret. A date that needs a person is listed {NOTICE.days} days ahead.",
         *outer,
         "## Parts",
         *(_without_default(section) for section in inner),

@@ -28,7 +28,10 @@ STATES = {
 
 LIMITS = {
     "http_deadline": "one call to a provider, all of it (`RECONCILER_HTTP_DEADLINE`)",
-    "commit_deadline": "how long a new token is held in memory while the store is down, and the age of a foreign intent (`RECONCILER_COMMIT_DEADLINE`)",
+    "commit_deadline": (
+        "how long a new token is held in memory while the store is down, and when a foreign intent is taken over "
+        "(`RECONCILER_COMMIT_DEADLINE`)"
+    ),
     "unclear_retry_after": "after an answer that never came, the same token is tried again",
     "suspicion_confirmed_after": "between a first `invalid_grant` and the answer that confirms it",
     "confirmed_retry_every": "a confirmed dead grant is still tried this often",
@@ -81,7 +84,7 @@ def _reasons(state: AccountState) -> list[str]:
 
 
 def _remedies() -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for reason in Reason:
         row = REMEDIES[reason]
         command = row.command.format(account="<namespace>/<name>", provider="provider/<namespace>/<name>")
@@ -94,7 +97,7 @@ def _times() -> str:
     names = {field.name for field in fields(REFRESH_LIMITS)}
     if names != LIMITS.keys():
         raise ValueError(f"limits and their words differ: {sorted(names ^ LIMITS.keys())}")
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for name, words in LIMITS.items():
         value = getattr(REFRESH_LIMITS, name)
         shown = (

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from reconciler.model.account_status import AccountStatus
-from reconciler.model.limits import GRANT_VERSIONS_KEPT, KIB, TOKEN_VERSIONS_KEPT
 from reconciler.model.limits import ANSWER_LIMITS as ANSWERS
+from reconciler.model.limits import GRANT_VERSIONS_KEPT, KIB, TOKEN_VERSIONS_KEPT
 from reconciler.model.names import account_address, provider_address
 from reconciler.model.provider_status import ProviderStatus
 from reconciler.model.state import AccountState, Reason
@@ -13,6 +13,12 @@ from reconciler.model.store_path import Layout, own_path
 from reconciler.model.trust_codec import binding_path
 from tests.docs.pages.markdown import block, code, page, table
 
+_PUBLISHED = """{
+  "access_token": "…",
+  "token_type": "Bearer",
+  "expires_at": "2027-01-31T15:04:05Z",
+  "scope": "files.read profile"
+}"""
 ACCOUNT_KEYS = {
     "managed-by": "ownership mark: `reconciler/<owner>`",
     "provider": "full address of the provider",
@@ -82,12 +88,12 @@ def store() -> str:
     rows = [
         (
             code(layout.provider(provider)),
-            "a client that was registered dynamically: id, secret, registration access token. Metadata: the provider's status, for static ones too",
+            "a dynamically registered client: id, secret, registration access token. Metadata: the status of any provider",
             "reconciler",
         ),
         (
             code(layout.grant(account)),
-            f"refresh token and what a refresh needs; while one runs, an intent beside it. {GRANT_VERSIONS_KEPT} versions are kept",
+            f"refresh token and what a refresh needs; during one an intent beside it. {GRANT_VERSIONS_KEPT} versions are kept",
             "reconciler",
         ),
         (
@@ -119,10 +125,7 @@ def store() -> str:
         f"A record is at most {ANSWERS.record_bytes // KIB} KiB. Every data write is a check-and-set. Nothing is deleted but by "
         "`--prune`, and there only `--purge` destroys.",
         "## What workloads read\n\n`tokens/<namespace>/<account>` holds exactly:",
-        block(
-            '{\n  "access_token": "…",\n  "token_type": "Bearer",\n  "expires_at": "2027-01-31T15:04:05Z",\n  "scope": "files.read profile"\n}',
-            "json",
-        ),
+        block(_PUBLISHED, "json"),
         "`scope` is space separated. Read the newest version each time a token is needed, or at the latest when `expires_at` is "
         "near: it is replaced before it dies.",
         "## Metadata of `tokens/<namespace>/<account>`\n\n" + _keys(_account(), ACCOUNT_KEYS),
