@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
-from pydantic import TypeAdapter
-
 from reconciler.decide.changes import Risk
 from reconciler.decide.results import Outcome
 from reconciler.decide.status_view import ProviderState, Truth
 from reconciler.model.state import AccountState, Reason
+from reconciler.report.json_schema import schema_of_document
 
 FORMAT_VERSION = 1
-SCHEMA_BASE = "https://json-schema.org/draft/2020-12/schema"
 
 ChangeAction = Literal["register", "update", "adopt", "track", "revoke", "forget", "deregister"]
 UpkeepAction = Literal["withdraw", "refresh", "republish"]
@@ -118,6 +116,23 @@ class AttentionDocument(TypedDict):
     source: Source | None
 
 
+class PlanSummary(TypedDict):
+    """How many of each action, of what needs a person, and of what is as it should be."""
+
+    register: int
+    update: int
+    adopt: int
+    track: int
+    revoke: int
+    forget: int
+    deregister: int
+    withdraw: int
+    refresh: int
+    republish: int
+    attention: int
+    unchanged: int
+
+
 class PlanDocument(TypedDict):
     """`reconciler plan -o json`. `removable`: not declared any more, kept until `--prune`."""
 
@@ -128,7 +143,7 @@ class PlanDocument(TypedDict):
     root: str
     store: str
     time: str
-    summary: dict[str, int]
+    summary: PlanSummary
     changes: list[ChangeDocument]
     maintenance: list[UpkeepDocument]
     removable: list[ChangeDocument]
@@ -262,18 +277,7 @@ _DOCUMENTS: dict[str, tuple[str, Any]] = {
 def schema_of(name: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of one of `SCHEMA_NAMES`."""
     title, document = _DOCUMENTS[name]
-    schema: dict[str, Any] = TypeAdapter(document).json_schema()
-    return {"$schema": SCHEMA_BASE, **_closed(schema), "title": title}
-
-
-def _closed(schema: Any) -> Any:
-    """`schema` with every object that has declared properties refusing others."""
-    if isinstance(schema, list):
-        return [_closed(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {key: _closed(value) for key, value in schema.items()}
-    return closed | {"additionalProperties": False} if isinstance(schema.get("properties"), dict) else closed
+    return schema_of_document(document, title=title)
 
 
 SCHEMA_NAMES = tuple(_DOCUMENTS)

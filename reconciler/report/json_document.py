@@ -11,9 +11,16 @@ from collections.abc import Mapping
 from reconciler.decide.plan import Plan
 from reconciler.decide.results import Outcome, RunReport
 from reconciler.decide.status_view import StatusReport
+from reconciler.errors import clean
 from reconciler.model.desired import Desired
 from reconciler.model.duration import format_instant
-from reconciler.report.contract import PlanDocument, RunDocument, StatusDocument, ValidateDocument
+from reconciler.report.contract import (
+    PlanDocument,
+    PlanSummary,
+    RunDocument,
+    StatusDocument,
+    ValidateDocument,
+)
 from reconciler.report.json_parts import (
     account_part,
     attention_part,
@@ -27,6 +34,8 @@ from reconciler.report.json_parts import (
     upkeep_part,
 )
 
+_TEXT_CAP = 4096
+
 
 def plan_document(plan: Plan, *, tool: str, commit: str = "") -> str:
     document: PlanDocument = {
@@ -37,7 +46,7 @@ def plan_document(plan: Plan, *, tool: str, commit: str = "") -> str:
         "root": plan.root,
         "store": plan.store,
         "time": format_instant(plan.now),
-        "summary": plan.counts(),
+        "summary": _summary(plan.counts()),
         "changes": [change_part(change) for change in plan.changes],
         "maintenance": [upkeep_part(change) for change in plan.maintenance],
         "removable": [change_part(change) for change in plan.removable],
@@ -48,6 +57,23 @@ def plan_document(plan: Plan, *, tool: str, commit: str = "") -> str:
         "digest": plan.digest,
     }
     return _dump(document)
+
+
+def _summary(counts: Mapping[str, int]) -> PlanSummary:
+    return {
+        "register": counts["register"],
+        "update": counts["update"],
+        "adopt": counts["adopt"],
+        "track": counts["track"],
+        "revoke": counts["revoke"],
+        "forget": counts["forget"],
+        "deregister": counts["deregister"],
+        "withdraw": counts["withdraw"],
+        "refresh": counts["refresh"],
+        "republish": counts["republish"],
+        "attention": counts["attention"],
+        "unchanged": counts["unchanged"],
+    }
 
 
 def run_document(report: RunReport, *, tool: str, commit: str = "") -> str:
@@ -108,4 +134,13 @@ def validate_document(desired: Desired, *, tool: str) -> str:
 
 
 def _dump(document: Mapping[str, object]) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
+    return json.dumps(_harmless(document), indent=2, ensure_ascii=True) + "\n"
+
+
+def _harmless(value: object) -> object:
+    """`value` with every text cleaned: whoever shows it later need not know where it came from."""
+    if isinstance(value, str):
+        return clean(value, cap=_TEXT_CAP)
+    if isinstance(value, Mapping):
+        return {key: _harmless(part) for key, part in value.items()}
+    return [_harmless(part) for part in value] if isinstance(value, list) else value

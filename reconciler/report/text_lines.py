@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from reconciler.decide.results import Attention
+from reconciler.errors import clean
 from reconciler.model.location import Location
 from reconciler.model.names import Address
 from reconciler.report.style import Ink, Style
@@ -24,6 +25,7 @@ class HasAddress(Protocol):
 
 _LABEL = 6
 _INDENT = 4
+_LEAST_ROOM = 48
 
 
 def head(
@@ -37,35 +39,32 @@ def head(
     location: Location | None = None,
 ) -> list[str]:
     """`+ provider/sales/ml    register: static client      manifests/sales/ml.yaml:3`; `column` is the subject's width."""
-    place = where(location)
+    place, said = clean(where(location), cap=400), clean(words, cap=1000)
     start = f"{symbol} {subject.ljust(column)}  "
-    indent = len(start)
-    if indent + 24 > style.columns:
-        indent = _INDENT
-    room_for_place = len(start) + len(words) + 2 + len(place) <= style.columns
     painted = style.paint(symbol, ink) + start[len(symbol) :]
-    if place and room_for_place:
-        gap = " " * max(2, style.columns - len(start) - len(words) - len(place))
-        return [painted + words + gap + style.paint(place, Ink.QUIET)]
-    if len(start) + len(words) <= style.columns:
-        lines = [painted + words]
-    elif indent == len(start):
-        first, *rest = style.wrap(words, indent=indent)
-        lines = [painted + first, *(" " * indent + line for line in rest)]
+    free = style.columns - len(start) - len(said)
+    if place and free >= len(place) + 2:
+        return [painted + said + " " * (free - len(place)) + style.paint(place, Ink.QUIET)]
+    if free >= 0:
+        lines = [painted + said]
+    elif style.columns - len(start) >= _LEAST_ROOM:
+        first, *rest = style.wrap(said, indent=len(start))
+        lines = [painted + first, *(" " * len(start) + line for line in rest)]
     else:
-        lines = [painted.rstrip(), *(" " * indent + line for line in style.wrap(words, indent=indent))]
-    return [*lines, *labelled("at", place, style=style)] if place else [line.rstrip() for line in lines]
+        lines = [painted.rstrip(), *(" " * _INDENT + line for line in style.wrap(said, indent=_INDENT))]
+    return [*lines, *labelled("at", place, style=style, whole=True)]
 
 
 def labelled(label: str, text: str, *, style: Style, whole: bool = False) -> list[str]:
     """`    owner   ana@acme.example`. `whole`: never broken, because it is to be pasted."""
-    if not text:
+    said = clean(text, cap=1000)
+    if not said:
         return []
     start = " " * _INDENT + label.ljust(_LABEL) + " "
     painted = " " * _INDENT + style.paint(label.ljust(_LABEL), Ink.QUIET) + " "
     if whole:
-        return [painted + style.paint(text, Ink.STRONG)]
-    first, *rest = style.wrap(text, indent=len(start))
+        return [painted + style.paint(said, Ink.STRONG)]
+    first, *rest = style.wrap(said, indent=len(start))
     return [painted + first, *(" " * len(start) + line for line in rest)]
 
 

@@ -15,7 +15,7 @@ _INKS = {"+": Ink.GOOD, "~": Ink.CHANGE, "-": Ink.BAD, "^": Ink.UPKEEP}
 def render_plan(plan: Plan, style: Style) -> str:
     """The whole plan; ends with a line break."""
     column = column_of(plan.blocked, plan.attention, plan.changes, plan.maintenance, plan.removable)
-    lines = [plan_header(plan), ""]
+    lines = [*style.wrap(plan_header(plan), indent=0), ""]
     before = len(lines)
     for blocked in plan.blocked:
         lines += blocked_lines(blocked, style=style, column=column)

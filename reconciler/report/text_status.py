@@ -17,7 +17,8 @@ def render_status(status: StatusReport, style: Style) -> str:
     """The whole status; ends with a line break."""
     accounts = [a for a in status.accounts if not a.health.needs_person]
     column = column_of(status.providers, status.accounts)
-    lines = [_header(status), ""]
+    lines = [*style.wrap(_header(status), indent=0), ""]
+    before = len(lines)
     lines += problem_lines(status.problems, style=style)
     for line in status.attention:
         lines += attention_lines(line, now=status.now, style=style, column=column)
@@ -29,7 +30,7 @@ def render_status(status: StatusReport, style: Style) -> str:
         lines += _provider_lines(provider, status, style=style, column=column)
     for account in accounts:
         lines += _account_lines(account, status, style=style, column=column)
-    if len(lines) > 2:
+    if len(lines) > before:
         lines.append("")
     return "\n".join([*lines, *style.wrap(f"Status: {status_sentence(status)}", indent=0)]) + "\n"
 

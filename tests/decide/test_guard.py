@@ -182,9 +182,7 @@ def test_prune_is_refused_where_the_path_is_narrower_than_what_was_applied():
 def test_several_guards_are_all_named_at_once():
     whole = many(8)
     observed = all_applied(whole)
-    accounts = {
-        a: replace(seen, status=replace(seen.status, protect=True)) for a, seen in observed.accounts.items()
-    }
+    accounts = {a: applied_account(account, protect=True) for a, account in whole.accounts.items()}
     smaller = gone(whole, list(whole.accounts)[:6])
     made = plan(smaller, replace(observed, accounts=accounts), prune=True)
     assert guards(made) == ["BulkRemoval", "Protected"]

@@ -11,6 +11,7 @@ from reconciler.model.desired import DesiredClient
 from reconciler.model.grant import GrantRecord
 from reconciler.model.location import Location, Problem
 from reconciler.model.names import account_address, provider_address
+from reconciler.model.secret import Secret
 from reconciler.model.state import AccountState, DeletionPolicy, Reason
 from reconciler.model.store_path import reference_path
 from tests.engine.reconcile_world import (
@@ -226,8 +227,7 @@ def test_a_replaced_client_that_was_allowed_asks_for_consent_anew():
 
 def test_a_revoked_grant_is_reported_with_its_remedy_after_the_run():
     world = settled()
-    token = _grant(world).refresh_token
-    world.server.revoke(token)
+    world.server.revoke(_token(world))
     world.advance(2 * HOUR)
     report = world.reconcile()
     assert attention(report) == [("account/team/drive", "needs-consent", "GrantRevoked")]
@@ -307,7 +307,7 @@ def test_revoke_takes_the_grant_back_at_the_provider_first():
     world = settled()
     world.declare(provider_of(), make_account(deletion_policy=DeletionPolicy.REVOKE, digest="9" * 16))
     world.reconcile()
-    family = world.server.family(_grant(world).refresh_token)
+    family = world.server.family(_token(world))
     world.declare(provider_of(), *(make_account(f"team/a{n}") for n in range(8)))
     report = world.reconcile(prune=True)
     assert ("account/team/drive", "revoke", "done") in told(report)
@@ -414,7 +414,7 @@ def test_refresh_of_one_account_speaks_of_that_account_only():
 
 def test_a_suspicion_is_shown_and_confirmed_later():
     world = settled()
-    world.server.revoke(_grant(world).refresh_token)
+    world.server.revoke(_token(world))
     world.advance(40 * MINUTE)
     first = world.reconcile()
     assert attention(first) == []
@@ -461,3 +461,9 @@ def _grant(world) -> GrantRecord:
     document = world.store.read(LAYOUT.grant(ACCOUNT)).document
     assert document is not None
     return GrantRecord.from_document(document)
+
+
+def _token(world) -> Secret:
+    token = _grant(world).refresh_token
+    assert token is not None
+    return token
