@@ -15,6 +15,7 @@ from math import log2
 
 SHORTEST = 16
 _BITS_A_CHARACTER = 4.3
+_FEWEST_TURNS = 3
 _TOKEN = re.compile(r"[A-Za-z0-9_~+=-]{32,}")
 _TURNS = re.compile(r"[0-9][A-Za-z]|[A-Za-z][0-9]")
 _KNOWN = (
@@ -89,7 +90,7 @@ def looks_secret(text: str, *, known_only: bool = False) -> str | None:
 
 
 def _looks_random(token: str) -> bool:
-    if token.islower() or token.isupper() or len(_TURNS.findall(token)) < 4:
+    if token.islower() or token.isupper() or len(_TURNS.findall(token)) < _FEWEST_TURNS:
         return False
     if not any(c.isdigit() for c in token) or not any(c.isupper() for c in token):
         return False

@@ -1,6 +1,6 @@
 """What looks like a secret, and what must not."""
 
-import secrets
+import random
 import string
 
 import pytest
@@ -58,9 +58,10 @@ def test_names_scopes_urls_and_ids_are_not_taken_for_secrets(text: str):
 
 def test_long_random_texts_are_found():
     letters = string.ascii_letters + string.digits
-    texts = ["".join(secrets.choice(letters) for _ in range(48)) for _ in range(200)]
+    chance = random.Random(20261124)
+    texts = ["".join(chance.choices(letters, k=48)) for _ in range(500)]
     missed = [text for text in texts if looks_secret(text) is None]
-    assert len(missed) <= 10
+    assert len(missed) <= 25
     assert all(may_hold_secret(text) for text in texts)
 
 
