@@ -70,8 +70,8 @@ def compare(
         return _change(
             desired,
             observed,
-            ProviderAction.UPDATE,
-            ProviderReason.STATUS_UNREADABLE,
+            action=ProviderAction.UPDATE,
+            reason=ProviderReason.STATUS_UNREADABLE,
             message="its status in the store is unreadable and will be written anew",
             secrets=secrets,
         )
@@ -117,8 +117,8 @@ def _first_seen(
     return _change(
         desired,
         observed,
-        ProviderAction.REGISTER,
-        ProviderReason.FIRST_SEEN,
+        action=ProviderAction.REGISTER,
+        reason=ProviderReason.FIRST_SEEN,
         message=registration_words(desired, secrets),
         secrets=secrets,
     )
@@ -134,8 +134,8 @@ def _foreign(
     return _change(
         desired,
         observed,
-        ProviderAction.ADOPT,
-        ProviderReason.FOREIGN_OWNER,
+        action=ProviderAction.ADOPT,
+        reason=ProviderReason.FOREIGN_OWNER,
         message=f"is managed by {found}",
         secrets=secrets,
         risk="two owners would write the same provider",
@@ -156,8 +156,8 @@ def _registered(
             return _change(
                 desired,
                 observed,
-                ProviderAction.REGISTER,
-                ProviderReason.INTERRUPTED_REGISTRATION,
+                action=ProviderAction.REGISTER,
+                reason=ProviderReason.INTERRUPTED_REGISTRATION,
                 message="its registration ended without its status: that is settled by its record",
                 secrets=secrets,
             )
@@ -165,8 +165,8 @@ def _registered(
         return _change(
             desired,
             observed,
-            ProviderAction.REGISTER,
-            ProviderReason.INTERRUPTED_REGISTRATION,
+            action=ProviderAction.REGISTER,
+            reason=ProviderReason.INTERRUPTED_REGISTRATION,
             message=f"registering was begun{since} and never finished: a client may exist there that nobody knows",
             secrets=secrets,
             risk="a second client at the provider",
@@ -176,8 +176,8 @@ def _registered(
         return _change(
             desired,
             observed,
-            ProviderAction.REGISTER,
-            ProviderReason.DECLARED_AGAIN,
+            action=ProviderAction.REGISTER,
+            reason=ProviderReason.DECLARED_AGAIN,
             message="declared again: its record is taken up",
             secrets=secrets,
         )
@@ -189,8 +189,8 @@ def _registered(
     return _change(
         desired,
         observed,
-        ProviderAction.UPDATE,
-        reason,
+        action=ProviderAction.UPDATE,
+        reason=reason,
         message=update_words(fields, status, reason),
         secrets=secrets,
         fields=fields,
@@ -240,9 +240,9 @@ def _update_reason(
 def _change(
     desired: DesiredProvider,
     observed: ObservedProvider,
+    *,
     action: ProviderAction,
     reason: ProviderReason,
-    *,
     message: str,
     secrets: Mapping[StorePath, ObservedSecret],
     fields: tuple[FieldChange, ...] = (),

@@ -193,14 +193,19 @@ def permit(url: Url, binding: Binding) -> TrustedUrl:
 
 
 def may_send_refresh_token(grant_origin: str, url: Url, *, provider: DesiredProvider) -> bool:
-    """True where `url` is at the origin that the grant's refresh token came from, or is its shipped base's successor.
+    """True where `url` is at the origin that the grant's refresh token came from, or is its shipped base's successor."""
+    return grant_origin == str(url.origin) or grant_origin in grants_taken_along(url, provider=provider)
 
-    The successor must itself be spelled out by the catalogue: an overridden endpoint of a base that moved is none.
+
+def grants_taken_along(url: Url, *, provider: DesiredProvider) -> frozenset[str]:
+    """Former origins whose grants may be presented at `url`, their shipped base's successor.
+
+    None where the list is Git's own, or `url` is not spelled out by the catalogue: an overridden endpoint of a base that
+    moved is no successor.
     """
-    if grant_origin == str(url.origin):
-        return True
-    moved = grant_origin in {str(origin) for origin in _former(provider)}
-    return moved and url.origin in shipped_origins(provider)
+    if url.origin not in shipped_origins(provider):
+        return frozenset()
+    return frozenset(str(origin) for origin in _former(provider))
 
 
 def tighten(

@@ -19,6 +19,7 @@ from reconciler.decide.refresh_results import Shown, failed_result, refresh_resu
 from reconciler.decide.results import Outcome, Result
 from reconciler.decide.rotation import refresh
 from reconciler.decide.token_response import TokenError, granted_scopes
+from reconciler.decide.trust import grants_taken_along
 from reconciler.engine.circuit import Desk, speaks_of_provider
 from reconciler.engine.client_credentials import obtain
 from reconciler.engine.consented import removal_of
@@ -31,7 +32,6 @@ from reconciler.engine.token_call import TokenCall
 from reconciler.errors import (
     ReconcilerError,
 )
-from reconciler.model.endpoint import parse_url
 from reconciler.model.grant import TokenSet
 from reconciler.model.status import AccountStatus, ownership_mark
 
@@ -117,9 +117,7 @@ class AccountRefresh:
             behaviour=behaviour,
             client_id=provider.client.client_id,
             origin=str(provider.endpoints.token.url.origin),
-            former_origins=frozenset(
-                str(parse_url(text, allow_loopback_http=True).origin) for text in behaviour.former_origins
-            ),
+            former_origins=grants_taken_along(provider.endpoints.token.url, provider=provider.desired),
             holder=self.run.holder,
             owner_mark=ownership_mark(self.run.owner),
             removal=removal_of(account, provider),

@@ -119,7 +119,7 @@ def commit(run: Run, address: Address, *, read: ReadRecord, record: Registration
             return ReadRecord(wanted, write_record(run, address, wanted, cas=read.version))
         except (StoreError, WriteUnclear) as problem:
             if run.clock.monotonic() + pause >= until:
-                raise _lost(run, address, wanted, problem) from problem
+                raise _lost(run, address, record=wanted, problem=problem) from problem
             run.events.warning("registration.store-down", address=str(address), error=problem.message)
             run.clock.sleep(pause * (0.75 + run.entropy.fraction() / 2))
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -164,7 +164,7 @@ def _own_version(run: Run, address: Address, *, op: str) -> int | None:
 
 
 def _lost(
-    run: Run, address: Address, record: RegistrationRecord, problem: StoreError | WriteUnclear
+    run: Run, address: Address, *, record: RegistrationRecord, problem: StoreError | WriteUnclear
 ) -> StoreUnreachable:
     client = record.client
     what = f"client {clean(client.client_id)} at {clean(client.issuer)}" if client else "what came of it"
