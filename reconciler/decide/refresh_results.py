@@ -20,7 +20,7 @@ from reconciler.errors import ReconcilerError, clean
 from reconciler.model.duration import format_rough
 from reconciler.model.location import Location
 from reconciler.model.names import Address
-from reconciler.model.state import Reason
+from reconciler.model.state import ErrorClass, Reason
 
 REFRESH = "refresh"
 REPUBLISH = "republish"
@@ -126,14 +126,25 @@ def _refused(result: Result, ended: Conclusion, shown: Shown) -> Result:
     refused = replace(result, outcome=Outcome.REFUSED, error=_why(ended))
     verdict = None if ended.record is None else ended.record.verdict
     if ended.error is None or not speaks_of_grant(ended.error.judge):
-        client = ended.error is not None and ended.error.judge.value == "client"
-        line = "the provider refuses our client" if client else "the provider is not ready for it now"
-        code = 4 if client or not shown.lives_on else 0
-        return replace(refused, message=f"{line}{_code(ended)}", code=code)
+        if ended.error is not None and ended.error.judge is ErrorClass.CLIENT:
+            return replace(refused, message=f"the provider refuses our client{_code(ended)}", code=4)
+        return _not_now(result, ended, shown)
     if verdict is not None and not verdict.confirmed:
         line = f"refused once{_code(ended)}, a second answer decides"
         return replace(refused, message=line, code=0 if shown.lives_on else 4)
     return replace(refused, message=f"the provider refuses the grant{_code(ended)}")
+
+
+def _not_now(result: Result, ended: Conclusion, shown: Shown) -> Result:
+    """Out of reach, busy or in trouble: nothing is wrong with the grant, and the next run tries again."""
+    line = f"no tokens now{_code(ended)}: {_why(ended) or 'the provider is not ready'}"
+    return replace(
+        result,
+        outcome=Outcome.HELD,
+        message=f"{line}; tried again {_at(ended.not_before, shown)}",
+        error=_why(ended),
+        code=0 if shown.lives_on else 4,
+    )
 
 
 def _unclear(result: Result, ended: Conclusion, shown: Shown) -> Result:

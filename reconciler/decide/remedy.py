@@ -225,7 +225,8 @@ def _page(page: Page, behaviour: Behaviour | None) -> tuple[str, str]:
             return "", ""
         case Page.REMOVAL:
             removal = behaviour.access_removal
-            return removal.url or "", removal.steps or "remove the app's access"
+            # Without a page or words of the base's own there is nothing to tell a person but to consent.
+            return removal.url or "", removal.steps or ("remove the app's access" if removal.url else "")
         case Page.CONSOLE:
             return behaviour.console.url or "", behaviour.console.steps or ""
         case _:

@@ -25,7 +25,7 @@ def test_a_definite_refusal_releases_the_intent():
     world, drive = due()
     world.server.faults.append(answer(429, {"error": "slow_down"}, {"retry-after": "120"}))
     result = world.refresh_one()
-    assert result.outcome == "refused"
+    assert result.outcome == "held"
     assert world.grant(drive).intent is None
     assert world.account_status(drive).reason is Reason.RATE_LIMITED
     assert world.refresh_one().outcome == "skipped", "it asked to be left alone for two minutes"
