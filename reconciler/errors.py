@@ -34,7 +34,10 @@ _PRINTABLE_CAP = 200
 
 def clean(text: object, *, cap: int = _PRINTABLE_CAP) -> str:
     """Foreign text made safe to show: one line, no control, format or bidi characters, at most `cap` characters."""
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)[: cap + 1])
+    plain = str(text)
+    if len(plain) <= cap and plain.isprintable():
+        return plain
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in plain[: cap + 1])
     return shown if len(shown) <= cap else shown[: cap - 1] + "…"
 
 

@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -165,19 +166,14 @@ def attention_of(
     lines: list[Attention | None] = [
         account_attention(views[a], healths[a]) for a in views if _is_selected(a, desired, observed, options)
     ]
+    held = (views[a].account for a, health in healths.items() if health.state is AccountState.HELD)
+    waiting = Counter(account.provider for account in held if account is not None)
     for address, provider in desired.providers.items():
         seen = observed.providers.get(address)
         if seen is not None and options.selection.includes(address, provider.labels):
-            waiting = sum(1 for a, h in healths.items() if _waits_for(views[a], h, address))
-            lines.append(circuit_attention(provider, seen, accounts=waiting))
+            lines.append(circuit_attention(provider, seen, accounts=waiting[address]))
             lines.append(provider_attention(provider, seen, now=observed.now))
     return sort_attention((line for line in lines if line), now=observed.now)
-
-
-def _waits_for(view: AccountView, health: Health, provider: Address) -> bool:
-    return (
-        health.state is AccountState.HELD and view.account is not None and view.account.provider == provider
-    )
 
 
 def _unreadable(view: AccountView) -> Blocked:
