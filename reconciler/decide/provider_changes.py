@@ -15,6 +15,7 @@ from reconciler.decide.changes import Action, Blocked, Change, Risk
 from reconciler.decide.plan_options import PlanOptions
 from reconciler.decide.provider_change import ProviderAction, ProviderChange, ProviderReason
 from reconciler.decide.registering import compare
+from reconciler.decide.secret_versions import missing_secret
 from reconciler.decide.trust import judge, shown_origins
 from reconciler.errors import clean
 from reconciler.model.desired import Desired, DesiredProvider
@@ -47,16 +48,28 @@ def provider_change(
     if proposed is None:
         return None
     if proposed.blocked:
-        return Blocked(
-            address,
-            "SecretMissing",
-            proposed.blocked,
-            hint="put the secret there ('reconciler secret set'), or correct the reference",
-            location=proposed.location,
-        )
+        return _without_secret(proposed, provider, observed)
     if proposed.interrupted_since is not None and not options.may_register_again(address):
         return _interrupted(proposed, provider)
     return _as_change(proposed)
+
+
+def _without_secret(
+    proposed: ProviderChange, provider: DesiredProvider | None, observed: Observed
+) -> Blocked:
+    """The console's page stands beside: that is where the secret comes from."""
+    missing = missing_secret(provider, observed.secrets) if provider else None
+    command = f"reconciler secret set {missing.path} {missing.key}" if missing else "reconciler secret list"
+    console = provider.behaviour.console.url if provider else None
+    page = (f"its console: {clean(console, cap=300)}",) if console else ()
+    return Blocked(
+        proposed.address,
+        "SecretMissing",
+        f"{proposed.blocked}; put it there, or correct the reference",
+        hint=command,
+        location=proposed.location,
+        notes=(*proposed.notes, *page),
+    )
 
 
 def _judged_trust(
@@ -67,6 +80,17 @@ def _judged_trust(
         why = observed.trust_unreadable or "the settings of trust were not read"
         hint = "give the login's policy read on the data of trust/"
         return Blocked(provider.address, "NotTrusted", why, hint=hint, location=provider.location), ()
+    reference = observed.refused_references.get(provider.address)
+    if reference is not None:
+        blocked = Blocked(
+            provider.address,
+            "NotTrusted",
+            reference.message,
+            hint=reference.hint,
+            code=3,
+            location=provider.location,
+        )
+        return blocked, ()
     decision = judge(observed.trust, provider, discovered=seen.status.endpoints if seen.status else {})
     if decision.refused:
         new = sorted({origin for part in decision.change for origin in part.new})
@@ -83,7 +107,9 @@ def _judged_trust(
         return blocked, ()
     if not decision.complete:
         issuer = clean(provider.behaviour.issuer or "its issuer")
-        return None, (f"its endpoints are learned from {issuer}; trust is judged then, before anything is sent",)
+        return None, (
+            f"its endpoints are learned from {issuer}; trust is judged then, before anything is sent",
+        )
     notes = (f"binds {clean(p.credential)} to {shown_origins(p.origins)} at first use" for p in decision.bind)
     return None, tuple(notes)
 

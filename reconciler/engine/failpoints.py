@@ -30,7 +30,15 @@ REGISTER_FAILPOINTS = (
     "register.answer-received",
     "register.committed",
 )
-FAILPOINTS = (*REFRESH_FAILPOINTS, *CONSENT_FAILPOINTS, *REGISTER_FAILPOINTS)
+MANAGE_FAILPOINTS = (
+    "update.intent-written",
+    "update.answer-received",
+    "update.committed",
+    "deregister.intent-written",
+    "deregister.answer-received",
+)
+"""Managing a client that is registered (RFC 7592)."""
+FAILPOINTS = (*REFRESH_FAILPOINTS, *CONSENT_FAILPOINTS, *REGISTER_FAILPOINTS, *MANAGE_FAILPOINTS)
 
 AFTER_STEP = {
     Step.INTENT: "refresh.intent-written",

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from reconciler.decide.references import check_references
 from reconciler.decide.trust_origins import credentials_of
 from reconciler.engine.trust import read_trust
 from reconciler.errors import PathDenied, RecordInvalid
 from reconciler.model.desired import Desired, DesiredProvider
+from reconciler.model.location import Problem
 from reconciler.model.names import Address, Kind, is_name
 from reconciler.model.observed import Observed, ObservedAccount, ObservedProvider, ObservedSecret
 from reconciler.model.status import AccountStatus, ProviderStatus
@@ -135,6 +137,7 @@ def observe(
         secrets=secrets,
         trust=trust,
         trust_unreadable=trust_unreadable,
+        refused_references=_refused_references(desired, layout, trust),
         unlisted=tuple(reader.unlisted),
     )
 
@@ -160,6 +163,18 @@ def observe_provider(store: MetadataStore, layout: Layout, address: Address) -> 
         return _provider(address, _Read(store.read_metadata(layout.provider(address))))
     except PathDenied as denied:
         return _provider(address, _Read(unreadable=denied.message))
+
+
+def _refused_references(desired: Desired, layout: Layout, trust: TrustView | None) -> dict[Address, Problem]:
+    """The first refused reference of each provider. Without the settings, trust blocks every provider anyway."""
+    if trust is None:
+        return {}
+    refused: dict[Address, Problem] = {}
+    for provider in desired.providers.values():
+        alone = replace(desired, providers={provider.address: provider})
+        for problem in check_references(alone, layout=layout, settings=trust.settings)[:1]:
+            refused[provider.address] = problem
+    return refused
 
 
 def _read_folders(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from reconciler.model.location import Problem
 from reconciler.model.names import Address
 from reconciler.model.status import AccountStatus, ProviderStatus
 from reconciler.model.store_path import StorePath
@@ -54,5 +55,7 @@ class Observed:
     trust: TrustView | None = None
     trust_unreadable: str = ""
     """Why the settings of trust could not be read; then every provider is blocked."""
+    refused_references: Mapping[Address, Problem] = field(default_factory=dict)
+    """Declared providers that name a secret which the settings of trust do not let their namespace name."""
     unlisted: tuple[str, ...] = ()
     """Folders that the store would not list: what is there and not declared was not seen."""
