@@ -2,30 +2,43 @@
 
 from reconciler.decide.health import NOTICE
 from reconciler.report.contract import FORMAT_VERSION, SCHEMA_NAMES, schema_of
+from tests.docs.pages.json_words import words_of
 from tests.docs.pages.markdown import code, page, table
-from tests.docs.pages.schema_tables import Schema, sections, shape
+from tests.docs.pages.schema_tables import Schema, objects_in_order, shape
 
+_TITLES = {
+    "PlanSummary": "summary of a plan",
+    "ChangeDocument": "change",
+    "FieldDocument": "field",
+    "PreconditionDocument": "precondition",
+    "Source": "source",
+    "UpkeepDocument": "maintenance",
+    "BlockedDocument": "blocked",
+    "GuardDocument": "guard",
+    "AttentionDocument": "attention",
+    "ProblemDocument": "problem",
+    "ResultDocument": "result",
+    "ErrorDocument": "error",
+    "ProviderDocument": "provider",
+    "AccountDocument": "account",
+    "ConditionDocument": "condition",
+}
 _HEADINGS = {"plan": "plan", "run": "reconcile and refresh", "status": "status", "validate": "validate"}
 
 
 def json_output() -> str:
     if _HEADINGS.keys() != set(SCHEMA_NAMES):
         raise ValueError("a document has no heading")
-    seen: set[str] = set()
-    inner: list[str] = []
+    inner: dict[str, str] = {}
     outer = []
     for name in SCHEMA_NAMES:
         schema = schema_of(name)
         words = str(schema.get("description", "")).strip()
         file = f"schemas/{name}.schema.json"
-        outer.append(
-            f"## {_HEADINGS[name]}\n\nSchema: [`{file}`](../../{file}). {words}\n\n{_fields(schema)}"
-        )
-        for section in sections(schema):
-            heading = section.partition("\n")[0]
-            if heading not in seen:
-                seen.add(heading)
-                inner.append(section)
+        fields = _fields(schema, document=name, whole=schema)
+        outer.append(f"## {_HEADINGS[name]}\n\nSchema: [`{file}`](../../{file}). {words}\n\n{fields}")
+        for part in objects_in_order(schema):
+            inner.setdefault(part, _part(part, schema))
     return page(
         "JSON output",
         f"With {code('-o json')} stdout holds one JSON document and nothing else; what is said besides goes to stderr. Every "
@@ -34,26 +47,21 @@ def json_output() -> str:
         f"`null`, never left out. No document holds a secret. A date that needs a person is listed {NOTICE.days} days ahead.",
         *outer,
         "## Parts",
-        *(_without_default(section) for section in inner),
+        *inner.values(),
     )
 
 
-def _fields(schema: Schema) -> str:
+def _fields(schema: Schema, *, document: str, whole: Schema) -> str:
+    """Every key is always there, so none has a default."""
     rows = [
-        (code(name), shape(field, schema=schema, titles={}), field.get("description", ""))
-        for name, field in schema["properties"].items()
+        (code(key), shape(field, schema=whole, titles=_TITLES), words_of(document, key))
+        for key, field in schema["properties"].items()
     ]
     return table(("key", "what", "meaning"), rows)
 
 
-def _without_default(section: str) -> str:
-    """Every key is always there, so the column that says so is left out."""
-    lines = []
-    for line in section.split("\n"):
-        cells = line.split(" | ")
-        lines.append(
-            " | ".join([*cells[:2], *cells[3:]])
-            if line.startswith("| ") and len(cells) > 3
-            else line.replace("|---|---|---|---|", "|---|---|---|")
-        )
-    return "\n".join(lines)
+def _part(name: str, schema: Schema) -> str:
+    definition = schema["$defs"][name]
+    words = str(definition.get("description", "")).strip()
+    parts = (f"### {_TITLES[name]}", words, _fields(definition, document=name, whole=schema))
+    return "\n\n".join(part for part in parts if part)

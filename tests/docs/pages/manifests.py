@@ -6,7 +6,71 @@ from reconciler.model.names import Kind
 from tests.docs.pages.markdown import block, code, page, table
 from tests.docs.pages.schema_tables import sections
 
-TITLES = {"Behaviour": "BaseProvider spec", "ProviderSpec": "Provider spec", "AccountSpec": "Account spec"}
+TITLES = {
+    "Behaviour": "BaseProvider spec",
+    "ProviderSpec": "Provider spec",
+    "AccountSpec": "Account spec",
+    "Metadata": "metadata",
+    "ClientSpec": "client",
+    "IdReference": "idRef",
+    "SecretReference": "secretRef",
+    "RefreshSpec": "refresh",
+    "Parameter": "parameter",
+    "ServerRules": "server",
+    "Endpoints": "endpoints",
+    "RedirectRules": "server.redirect",
+    "ScopeRules": "server.scopes",
+    "AccessTokenRules": "server.accessToken",
+    "RefreshTokenRules": "server.refreshToken",
+    "RefreshLifetime": "server.refreshToken.lifetime",
+    "ResponseFields": "server.response",
+    "ErrorRules": "server.errors",
+    "ErrorRule": "server.errors.table",
+    "IdentityRules": "server.identity",
+    "AccessRemoval": "server.accessRemoval",
+    "ConsoleRules": "server.console",
+    "RateRules": "server.rate",
+}
+WORDS = {
+    "Metadata.name": "the object's name",
+    "ProviderSpec.description": "for people",
+    "ProviderSpec.parameters": "what the base asks for: a tenant, a country, a shop",
+    "ProviderSpec.registration": "`static`: somebody registered the client at a console; `dynamic`: the tool does (RFC 7591)",
+    "ProviderSpec.redirectUris": "several; consent uses the first that is on this machine, else the first",
+    "IdReference.key": "the key",
+    "IdReference.version": "a pinned version, as of its secret",
+    "IdReference.mount": "as of its secret",
+    "SecretReference.key": "the key",
+    "ServerRules.description": "for people",
+    "ServerRules.accessToken": "how long access tokens live",
+    "ServerRules.refreshToken": "what becomes of refresh tokens",
+    "ServerRules.errors": "how refusals are judged",
+    "ServerRules.rate": "how fast it may be asked",
+    "RedirectRules.path": "the path of a loopback redirect URI",
+    "ScopeRules.separator": "between scopes",
+    "RefreshLifetime.idle": "so long from its last use",
+    "RefreshLifetime.absolute": "so long from the consent",
+    "ErrorRule.note": "for people",
+    "AccessRemoval.url": "the page",
+    "AccessRemoval.steps": "in words",
+    "ConsoleRules.url": "the page",
+    "ConsoleRules.steps": "in words",
+    "RateRules.perSecond": "requests a second",
+    "AccountSpec.refresh": "when to refresh",
+    **{
+        f"ResponseFields.{name}": "path of this field"
+        for name in (
+            "accessToken",
+            "refreshToken",
+            "tokenType",
+            "expiresIn",
+            "scope",
+            "error",
+            "errorDescription",
+        )
+    },
+}
+"""For the keys that the models themselves do not explain."""
 _ORDER = (Kind.PROVIDER, Kind.ACCOUNT, Kind.BASE_PROVIDER)
 _FRAME = f"""apiVersion: {API_VERSION}
 kind: Provider            # or Account, or BaseProvider
@@ -22,7 +86,7 @@ def manifests() -> str:
     for kind in _ORDER:
         schema = DOCUMENT_MODELS[kind].model_json_schema(by_alias=True)
         found = []
-        for section in sections(schema, titles=TITLES):
+        for section in sections(schema, titles=TITLES, words=WORDS):
             heading = section.partition("\n")[0]
             if heading not in seen:
                 seen.add(heading)

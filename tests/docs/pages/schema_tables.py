@@ -13,29 +13,41 @@ ELSEWHERE = {
 """Choices that have a page of their own."""
 
 
-def sections(schema: Schema, *, level: str = "###", titles: Mapping[str, str] | None = None) -> list[str]:
-    """A section for every object among the schema's definitions, in the order in which they are first named."""
-    titles = titles or {}
+def sections(schema: Schema, *, titles: Mapping[str, str], words: Mapping[str, str]) -> list[str]:
+    """A section for every object among the schema's definitions, in the order in which they are first named.
+
+    `titles`: definition -> heading; `words`: `Definition.key` -> meaning, where the schema has none. ValueError where
+    neither of them explains a key.
+    """
     found = []
-    for name in _objects_in_order(schema):
+    for name in objects_in_order(schema):
         definition = schema["$defs"][name]
-        words = definition.get("description", "")
-        parts = (f"{level} {titles.get(name, name)}", words, fields(definition, schema=schema, titles=titles))
+        rows = _rows(name, schema=schema, titles=titles, words=words)
+        parts = (
+            f"### {titles[name]}",
+            definition.get("description", ""),
+            table(("key", "what", "default", "meaning"), rows),
+        )
         found.append("\n\n".join(part for part in parts if part))
     return found
 
 
-def fields(definition: Schema, *, schema: Schema, titles: Mapping[str, str] | None = None) -> str:
-    """The table of one object's fields."""
+def _rows(
+    name: str, *, schema: Schema, titles: Mapping[str, str], words: Mapping[str, str]
+) -> list[tuple[str, ...]]:
+    definition = schema["$defs"][name]
     required = set(definition.get("required", ()))
-    rows = []
-    for name, field in definition.get("properties", {}).items():
-        kind = shape(field, schema=schema, titles=titles or {})
-        must = "required" if name in required else default_of(field)
-        rows.append(
-            (code(name), kind, must, field.get("description", "") or _enum_words(field, schema=schema))
-        )
-    return table(("key", "what", "default", "meaning"), rows)
+    rows: list[tuple[str, ...]] = []
+    for key, field in definition.get("properties", {}).items():
+        kind = shape(field, schema=schema, titles=titles)
+        must = "required" if key in required else default_of(field)
+        meaning = words.get(f"{name}.{key}") or field.get("description") or _enum_words(field, schema=schema)
+        if name == "Behaviour":
+            meaning = meaning or words.get(f"ServerRules.{key}", "")
+        if not meaning:
+            raise ValueError(f"{name}.{key} has no words")
+        rows.append((code(key), kind, must, meaning))
+    return rows
 
 
 def default_of(field: Schema) -> str:
@@ -117,7 +129,8 @@ def _enum_words(field: Schema, *, schema: Schema) -> str:
     return str(definition.get("description", "")).split("\n\n")[0].replace("\n", " ")
 
 
-def _objects_in_order(schema: Schema) -> list[str]:
+def objects_in_order(schema: Schema) -> list[str]:
+    """Names of the definitions that are objects, in the order in which they are first named."""
     definitions = schema.get("$defs", {})
     order: list[str] = []
 
