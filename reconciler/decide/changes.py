@@ -97,6 +97,8 @@ class Blocked:
     """A credential would go to an origin that it is not bound to: shown first, never folded."""
     origins: tuple[str, ...] = ()
     """The origins in question, for a trust change."""
+    notes: tuple[str, ...] = ()
+    """What a person must do elsewhere, as of a change."""
 
 
 class GuardName(StrEnum):

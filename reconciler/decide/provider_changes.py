@@ -18,7 +18,7 @@ from reconciler.decide.registering import compare
 from reconciler.decide.secret_versions import missing_secret
 from reconciler.decide.trust import judge, shown_origins
 from reconciler.errors import clean
-from reconciler.model.desired import Desired, DesiredProvider
+from reconciler.model.desired import Desired, DesiredProvider, Registration
 from reconciler.model.names import Address
 from reconciler.model.observed import Observed, ObservedProvider
 
@@ -44,7 +44,7 @@ def provider_change(
         if refused is not None:
             return refused
         if proposed is not None:
-            proposed = replace(proposed, notes=(*proposed.notes, *binding))
+            proposed = replace(proposed, notes=(*proposed.notes, *_console(provider, proposed), *binding))
     if proposed is None:
         return None
     if proposed.blocked:
@@ -57,19 +57,23 @@ def provider_change(
 def _without_secret(
     proposed: ProviderChange, provider: DesiredProvider | None, observed: Observed
 ) -> Blocked:
-    """The console's page stands beside: that is where the secret comes from."""
     missing = missing_secret(provider, observed.secrets) if provider else None
     command = f"reconciler secret set {missing.path} {missing.key}" if missing else "reconciler secret list"
-    console = provider.behaviour.console.url if provider else None
-    page = (f"its console: {clean(console, cap=300)}",) if console else ()
     return Blocked(
         proposed.address,
         "SecretMissing",
         f"{proposed.blocked}; put it there, or correct the reference",
         hint=command,
         location=proposed.location,
-        notes=(*proposed.notes, *page),
+        notes=proposed.notes,
     )
+
+
+def _console(provider: DesiredProvider, proposed: ProviderChange) -> tuple[str, ...]:
+    """Where the client is registered by hand, and its secret comes from."""
+    url = provider.behaviour.console.url
+    by_hand = proposed.action is ProviderAction.REGISTER and provider.registration is Registration.STATIC
+    return (f"its console: {clean(url, cap=300)}",) if url and by_hand else ()
 
 
 def _judged_trust(

@@ -80,6 +80,7 @@ class BlockedDocument(TypedDict):
     hint: str | None
     trust_change: bool
     origins: list[str]
+    notes: list[str]
     source: Source | None
 
 

@@ -84,6 +84,7 @@ def blocked_part(blocked: Blocked) -> BlockedDocument:
         "hint": blocked.hint or None,
         "trust_change": blocked.trust_change,
         "origins": list(blocked.origins),
+        "notes": list(blocked.notes),
         "source": source_part(blocked.location),
     }
 

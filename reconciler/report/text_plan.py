@@ -77,7 +77,10 @@ def blocked_lines(blocked: Blocked, *, style: Style, column: int) -> list[str]:
         column=column,
         location=blocked.location,
     )
-    return lines + labelled("hint", blocked.hint, style=style, whole=blocked.hint.startswith("reconciler "))
+    lines += labelled("hint", blocked.hint, style=style, whole=blocked.hint.startswith("reconciler "))
+    for note in blocked.notes:
+        lines += labelled("note", note, style=style)
+    return lines
 
 
 def guard_lines(guard: GuardHit, *, style: Style) -> list[str]:

@@ -20,7 +20,9 @@ def render_problems(desired: Desired, style: Style) -> str:
     if not desired.problems:
         return f"{declared}: valid\n"
     lines = problem_lines(desired.problems, style=style)
-    return "\n".join([*lines, "", f"{counted(len(desired.problems), 'problem')}; {declared} are valid"]) + "\n"
+    return (
+        "\n".join([*lines, "", f"{counted(len(desired.problems), 'problem')}; {declared} are valid"]) + "\n"
+    )
 
 
 def problem_lines(problems: Iterable[Problem], *, style: Style) -> list[str]:
