@@ -62,7 +62,8 @@ class Accounts:
             if self.run.stop.is_set():
                 return stopped(change.address, action=change.action.value, location=change.location)
             try:
-                result = self._removed(change, purge=purge)
+                with self.run.in_flight.working(change.address):
+                    result = self._removed(change, purge=purge)
             except Exception as error:  # noqa: BLE001  one account's surprise must not end the others' work
                 return result_of_error(
                     error, change.address, action=change.action.value, location=change.location

@@ -94,15 +94,16 @@ class Providers:
         if change.provider_change is None or self.trust is None:
             raise ValueError("a provider's change carries what is to be done, and trust was read")
         try:
-            result, ready = apply_provider(
-                self.run,
-                change.provider_change,
-                desired=self.desired.providers.get(address),
-                observed=before,
-                trust=self.trust,
-                ports=self.ports,
-                options=self.register_options(address),
-            )
+            with self.run.in_flight.working(address):
+                result, ready = apply_provider(
+                    self.run,
+                    change.provider_change,
+                    desired=self.desired.providers.get(address),
+                    observed=before,
+                    trust=self.trust,
+                    ports=self.ports,
+                    options=self.register_options(address),
+                )
             after = observe_provider(self.run.store, self.run.layout, address)
         except Exception as error:  # noqa: BLE001  one provider's surprise must not end the others' work
             result = result_of_error(error, address, action=change.action.value, location=change.location)
@@ -115,14 +116,15 @@ class Providers:
         if self.trust is None:
             return ProviderOutcome(address, None, None, seen, self.observed.trust_unreadable)
         try:
-            ready = ready_provider(
-                self.run,
-                provider,
-                observed=seen,
-                trust=self.trust,
-                ports=self.ports,
-                options=self.register_options(address),
-            )
+            with self.run.in_flight.working(address):
+                ready = ready_provider(
+                    self.run,
+                    provider,
+                    observed=seen,
+                    trust=self.trust,
+                    ports=self.ports,
+                    options=self.register_options(address),
+                )
         except Exception as error:  # noqa: BLE001  one provider's surprise must not end the others' work
             result = result_of_error(error, address, action="ready", location=provider.location)
             return ProviderOutcome(address, result, None, seen, result.message)

@@ -30,6 +30,7 @@ _QUOTED_WORD = re.compile(r"'([^']*)'")
 _KEY = "[key]"
 _SECRET_KEY = re.compile(r"secret|passw|token|credential|api_?key|private_?key", re.IGNORECASE)
 _REFERENCE = "a secret is never written in a manifest: write {path: clients/<namespace>/<name>, key: <key>}"
+_PATH = "write it like clients/<namespace>/<name>: letters, digits, '.', '_' and '-' between the slashes"
 _NOT_YET = {
     "device_code": "the device flow is not supported: use authorization_code",
     "urn:ietf:params:oauth:grant-type:device_code": "the device flow is not supported: use authorization_code",
@@ -108,7 +109,8 @@ def _words(
 ) -> tuple[str, str]:
     last = next((part for part in reversed(path) if isinstance(part, str)), "")
     if kind == "value_error":
-        return _own_words(str(context["error"])), ""
+        in_reference = len(path) > 1 and str(path[-2]).endswith("Ref")
+        return _own_words(str(context["error"])), _PATH if in_reference and last == "path" else ""
     if kind in ("enum", "literal_error"):
         return _choice_words(_QUOTED_WORD.findall(str(context["expected"])), written)
     if kind in ("model_type", "model_attributes_type") and last.endswith("Ref"):

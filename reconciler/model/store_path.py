@@ -46,8 +46,17 @@ class StorePath:
 
 def _own_segment(segment: str) -> str:
     if _OWN.fullmatch(segment) is None:
-        raise ValueError(f"illegal path segment {segment[:80]!r}")
+        raise ValueError(_illegal(segment, 1))
     return segment
+
+
+def _illegal(segment: str, number: int) -> str:
+    # Somebody may have written the secret where its path belongs: only what cannot be one is repeated.
+    if not segment:
+        return f"segment {number} of the path is empty"
+    if segment in (".", ".."):
+        return f"segment {number} of the path is '{segment}'"
+    return f"segment {number} of the path is longer than 63 characters or holds a character that is not allowed"
 
 
 def own_path(text: str) -> StorePath:
@@ -66,9 +75,9 @@ def _split(text: str, grammar: re.Pattern[str]) -> tuple[str, ...]:
     segments = tuple(text.split("/"))
     if len(segments) > MAX_SEGMENTS:
         raise ValueError(f"more than {MAX_SEGMENTS} segments")
-    for segment in segments:
+    for number, segment in enumerate(segments, start=1):
         if grammar.fullmatch(segment) is None:
-            raise ValueError(f"illegal path segment {segment[:80]!r}")
+            raise ValueError(_illegal(segment, number))
     return segments
 
 
