@@ -76,5 +76,11 @@ def calling(
             metadata=HttpMetadataEndpoint(client),
             registration=HttpRegistrationEndpoint(client),
         )
-        closing.enter_context(stopping(session.stop, in_flight=run.in_flight.names))
+        closing.enter_context(
+            stopping(
+                session.stop,
+                in_flight=run.in_flight.names,
+                as_json=session.console.log_format == "json",
+            )
+        )
         yield Calling(run, ports, observed)

@@ -48,6 +48,14 @@ def make_console(*, verbose: bool, no_color: bool, no_input: bool, log_format: s
     return Console(color, interactive, verbose, log_format, shutil.get_terminal_size((110, 24)).columns)
 
 
+def told(text: str, *, level: str, event: str, as_json: bool, **fields: Field) -> str:
+    """One line for stderr: `text` as it is, or an object with it as `message` where log lines are JSON."""
+    if not as_json:
+        return text
+    said = {"time": format_instant(datetime.now(UTC)), "level": level, "event": event, "message": text}
+    return json.dumps(said | {name: value for name, value in fields.items() if value is not None})
+
+
 class LogLines:
     """Events as lines on stderr (port `Events`). Text: `event key=value`; JSON: one object a line."""
 

@@ -13,11 +13,13 @@ import importlib
 import os
 import sys
 import traceback
+from itertools import pairwise
 from typing import NoReturn
 
 import click
 
 from reconciler import __version__
+from reconciler.cli.console import told
 from reconciler.cli.options import CONTEXT_SETTINGS
 from reconciler.errors import ReconcilerError, UsageError, clean
 
@@ -111,20 +113,20 @@ def run(args: list[str]) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except ReconcilerError as error:
-        say_error(error)
+        say_error(error, as_json=_wants_json(args))
         return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 64
     except click.UsageError as error:
         hint = f"run '{error.ctx.command_path} --help'" if error.ctx is not None else None
-        say_error(UsageError(clean(error.format_message(), cap=400), hint=hint))
+        say_error(UsageError(clean(error.format_message(), cap=400), hint=hint), as_json=_wants_json(args))
         return UsageError.exit_code
     except click.ClickException as error:
-        say_error(UsageError(clean(error.format_message(), cap=400)))
+        say_error(UsageError(clean(error.format_message(), cap=400)), as_json=_wants_json(args))
         return UsageError.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("error: interrupted", err=True)
+        say_error(ReconcilerError("interrupted"), as_json=_wants_json(args))
         return 130
     except BrokenPipeError:
         # Whoever read our output has left (`| head`): not an error, but Python must not try to flush again.
@@ -132,19 +134,29 @@ def run(args: list[str]) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the last net: nothing may print a traceback with values in it
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        click.echo(
-            f"error: a bug in reconciler: {type(error).__name__} at {frame.name}:{frame.lineno}", err=True
+        bug = ReconcilerError(
+            f"a bug in reconciler: {type(error).__name__} at {frame.name}:{frame.lineno}",
+            hint="please report it with 'reconciler --version' and the command line",
         )
-        click.echo("  hint: please report it with 'reconciler --version' and the command line", err=True)
+        say_error(bug, as_json=_wants_json(args))
         return 1
 
 
-def say_error(error: ReconcilerError) -> None:
+def _wants_json(args: list[str]) -> bool:
+    """Whether stderr is to hold JSON lines; told from the words alone, since the command line may be what is wrong."""
+    named = [word.partition("=")[2] for word in args if word.startswith("--log-format=")]
+    named += [after for word, after in pairwise(args) if word == "--log-format"]
+    return (named[-1] if named else os.environ.get("RECONCILER_LOG_FORMAT", "")) == "json"
+
+
+def say_error(error: ReconcilerError, *, as_json: bool = False) -> None:
     """One sentence and a hint to stderr; for manifests, every problem in file order."""
     for problem in getattr(error, "problems", ()):
-        click.echo(str(problem), err=True)
-        if getattr(problem, "hint", ""):
-            click.echo(f"  hint: {problem.hint}", err=True)
-    click.echo(f"error: {error.message}", err=True)
-    if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
+        _say(str(problem), problem.hint, event="problem", as_json=as_json)
+    _say(error.message if as_json else f"error: {error.message}", error.hint, event="error", as_json=as_json)
+
+
+def _say(text: str, hint: str | None, *, event: str, as_json: bool) -> None:
+    click.echo(told(text, level="error", event=event, as_json=as_json, hint=hint or None), err=True)
+    if hint and not as_json:
+        click.echo(f"  hint: {hint}", err=True)

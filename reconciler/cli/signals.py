@@ -5,6 +5,7 @@ An exchange that is on its way is never cut by the first signal: that would make
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -12,23 +13,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import click
+from reconciler.cli.console import told
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
-def stopping(stop: threading.Event, *, in_flight: Callable[[], list[str]]) -> Iterator[None]:
-    """Set `stop` at the first signal; at the second, name what was in flight and end with 128 + its number."""
+def stopping(
+    stop: threading.Event, *, in_flight: Callable[[], list[str]], as_json: bool = False
+) -> Iterator[None]:
+    """Set `stop` at the first signal; at the second, name what was in flight and end with 128 + its number.
+
+    `as_json`: what is said of it is a JSON object a line.
+    """
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if not stop.is_set():
             stop.set()
-            click.echo("stopping: what was started is finished first; a second signal ends at once", err=True)
+            _say(
+                "stopping: what was started is finished first; a second signal ends at once",
+                level="warning",
+                as_json=as_json,
+            )
             return
         for name in in_flight():
-            click.echo(
-                f"error: {name}: cut off while it was being worked on; the next run settles it", err=True
+            _say(
+                f"error: {name}: cut off while it was being worked on; the next run settles it",
+                level="error",
+                as_json=as_json,
             )
         os._exit(128 + number)
 
@@ -38,3 +50,10 @@ def stopping(stop: threading.Event, *, in_flight: Callable[[], list[str]]) -> It
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _say(text: str, *, level: str, as_json: bool) -> None:
+    # Past Python's buffers: the signal may have come in the middle of a write to one of them.
+    line = told(text, level=level, event="stopping", as_json=as_json) + "\n"
+    with contextlib.suppress(OSError):
+        os.write(2, line.encode())

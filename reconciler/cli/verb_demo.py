@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.options import flag
 from reconciler.errors import UsageError, clean
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ spec:
 
 
 @click.command(short_help="Tell the whole story on this machine.")
-@click.option("--keep", is_flag=True, help="Leave the folder with manifests and store, to look around in it.")
+@flag("--keep", is_flag=True, help="Leave the folder with manifests and store, to look around in it.")
 def demo(keep: bool) -> int:
     """Tell the whole story on this machine: plan, reconcile, consent, refresh, revoke. Takes less than a minute.
 

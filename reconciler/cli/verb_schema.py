@@ -6,15 +6,14 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.options import flag
 from reconciler.errors import UsageError, clean
 
 
 @click.command(short_help="Print JSON Schemas.")
 @click.argument("name", default="manifest")
-@click.option("--list", "list_", is_flag=True, help="List the names of all schemas.")
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), help="Write all of them into this folder."
-)
+@flag("--list", "list_", is_flag=True, help="List the names of all schemas.")
+@flag("--out", type=click.Path(file_okay=False, path_type=Path), help="Write all of them into this folder.")
 def schema(name: str, list_: bool, out: Path | None) -> int:
     """Print the schema NAME: manifest (all kinds), or one of --list."""
     from reconciler.model.schema import manifest_schemas, schema_file_name, schema_text
