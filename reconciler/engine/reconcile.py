@@ -17,6 +17,7 @@ from reconciler.decide.changes import Action, Blocked, Change
 from reconciler.decide.plan import Plan, make_plan
 from reconciler.decide.plan_options import PlanOptions
 from reconciler.decide.results import Outcome, Result, RunReport
+from reconciler.decide.saved_plan import SavedPlan, narrow_to
 from reconciler.engine.account_phase import Accounts, untouched
 from reconciler.engine.aftermath import attention_after
 from reconciler.engine.provider_phase import ProviderOutcome, Providers
@@ -29,25 +30,29 @@ from reconciler.model.observed import Observed
 
 @dataclass(frozen=True, slots=True)
 class ReconcileOptions:
-    """`purge`: what is removed is destroyed, not set aside."""
+    """`purge`: what is removed is destroyed, not set aside. `saved`: do only what this plan holds and still holds."""
 
     plan: PlanOptions = field(default_factory=PlanOptions)
     purge: bool = False
+    saved: SavedPlan | None = None
 
 
 def reconcile(
     run: Run,
     desired: Desired,
+    *,
     observed: Observed,
     plan: Plan,
-    *,
     options: ReconcileOptions,
     ports: ProviderPorts,
 ) -> RunReport:
     """Make it so. `plan` was made from `desired` and `observed` with `options.plan`. Never raises for what one object,
     the store or a provider does: that becomes a Result with its exit code."""
-    providers, accounts = _phases(run, desired, observed, plan, options=options, ports=ports)
-    results = [_blocked(blocked) for blocked in plan.blocked]
+    moved: tuple[Result, ...] = ()
+    if options.saved is not None:
+        plan, moved = narrow_to(plan, options.saved)
+    providers, accounts = _phases(run, desired, observed=observed, plan=plan, options=options, ports=ports)
+    results = [*moved, *(_blocked(blocked) for blocked in plan.blocked)]
     if plan.frozen:
         results += [_not_made(change, plan) for change in plan.changes]
         going_on = untouched(accounts.views, providers)
@@ -78,7 +83,7 @@ def refresh_due(
     # What a plan would refuse to change does not matter here: nothing is changed.
     plan = replace(make_plan(desired, observed, options), guards=())
     providers, accounts = _phases(
-        run, desired, observed, plan, options=ReconcileOptions(options), ports=ports
+        run, desired, observed=observed, plan=plan, options=ReconcileOptions(options), ports=ports
     )
     selected = [a for a in _selected(plan, options) if not addresses or a in addresses]
     if plan.frozen:
@@ -96,9 +101,9 @@ def refresh_due(
 def _phases(
     run: Run,
     desired: Desired,
+    *,
     observed: Observed,
     plan: Plan,
-    *,
     options: ReconcileOptions,
     ports: ProviderPorts,
 ) -> tuple[Providers, Accounts]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from reconciler.decide.plan import Plan, PlanOptions, make_plan
 from reconciler.decide.results import Outcome, Result, RunReport
+from reconciler.decide.saved_plan import SavedPlan
 from reconciler.decide.status_view import StatusReport
 from reconciler.engine.observe import observe
 from reconciler.engine.provider_ports import ProviderPorts
@@ -150,15 +151,22 @@ class ReconcileWorld:
     def status(self, **options: Any) -> StatusReport:
         return make_status(self.desired, self.observe(), PlanOptions(**options))
 
-    def reconcile(self, *, purge: bool = False, run: Run | None = None, **options: Any) -> RunReport:
+    def reconcile(
+        self,
+        *,
+        purge: bool = False,
+        saved: SavedPlan | None = None,
+        run: Run | None = None,
+        **options: Any,
+    ) -> RunReport:
         chosen = PlanOptions(**options)
         observed = self.observe()
         return reconcile(
             run or self.run(),
             self.desired,
-            observed,
-            make_plan(self.desired, observed, chosen),
-            options=ReconcileOptions(chosen, purge=purge),
+            observed=observed,
+            plan=make_plan(self.desired, observed, chosen),
+            options=ReconcileOptions(chosen, purge=purge, saved=saved),
             ports=self.ports(),
         )
 

@@ -1,10 +1,12 @@
 """A run from end to end on simulators: what is done, what is held, what is never touched, and what a second run costs."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from reconciler.decide.changes import GuardName
+from reconciler.decide.saved_plan import read_saved_plan
 from reconciler.decide.selection import make_selection
 from reconciler.model.behaviour import Rotation
 from reconciler.model.desired import DesiredClient
@@ -14,6 +16,7 @@ from reconciler.model.names import account_address, provider_address
 from reconciler.model.secret import Secret
 from reconciler.model.state import AccountState, DeletionPolicy, Reason
 from reconciler.model.store_path import reference_path
+from reconciler.report.json_document import plan_document
 from tests.engine.reconcile_world import (
     DAY,
     HOUR,
@@ -467,3 +470,14 @@ def _token(world) -> Secret:
     token = _grant(world).refresh_token
     assert token is not None
     return token
+
+
+def test_a_saved_plan_that_went_stale_touches_nothing_but_the_rest():
+    world = ReconcileWorld()
+    saved = read_saved_plan(json.loads(plan_document(world.plan(), tool="test")))
+    world.put_secret("client-secret")
+    report = world.reconcile(saved=saved)
+    assert by_address(report)["provider/team/sandbox"].reason == "PlanStale"
+    assert by_address(report)["account/team/drive"].outcome == "done"
+    assert world.store.read_metadata(LAYOUT.provider(provider_address("team", "sandbox"))) is None
+    assert report.exit_code() == 6
