@@ -221,7 +221,7 @@ def _update_reason(
         return ProviderReason.CLIENT_REPLACED
     if issuer_is_replaced(desired, status):
         return ProviderReason.ISSUER_REPLACED
-    if missing_secret(desired, secrets) is not None:
+    if missing_secret(desired, secrets, registered=True) is not None:
         return ProviderReason.SECRET_MISSING
     if status.manifest_digest != desired.digest:
         return ProviderReason.MANIFEST_CHANGED
@@ -252,7 +252,9 @@ def _change(
     foreign_owner: str = "",
     interrupted_since: datetime | None = None,
 ) -> ProviderChange:
-    missing = missing_secret(desired, secrets)
+    status = observed.status
+    registered = status is not None and bool(status.client_id) and not status.intent_op
+    missing = missing_secret(desired, secrets, registered=registered)
     return ProviderChange(
         address=desired.address,
         action=action,
@@ -268,7 +270,7 @@ def _change(
         issuer_replaced=issuer_replaced,
         foreign_owner=foreign_owner,
         interrupted_since=interrupted_since,
-        protected=desired.protect or (observed.status is not None and observed.status.protect),
+        protected=desired.protect or (status is not None and status.protect),
     )
 
 

@@ -28,9 +28,14 @@ def secret_version(ref: SecretRef | None, secrets: Mapping[StorePath, ObservedSe
     return version if info is not None and info.alive else 0
 
 
-def missing_secret(desired: DesiredProvider, secrets: Mapping[StorePath, ObservedSecret]) -> SecretRef | None:
-    """The first reference that surely leads nowhere, by metadata alone."""
-    for ref in (desired.client.secret_ref, desired.client.id_ref, desired.client.initial_access_token_ref):
+def missing_secret(
+    desired: DesiredProvider, secrets: Mapping[StorePath, ObservedSecret], *, registered: bool = False
+) -> SecretRef | None:
+    """The first needed reference that surely leads nowhere, by metadata alone. `registered`: a client is there already,
+    so that an initial access token, often good for one use, is not needed any more."""
+    client = desired.client
+    initial = None if registered else client.initial_access_token_ref
+    for ref in (client.secret_ref, client.id_ref, initial):
         if ref is not None and secret_version(ref, secrets) == 0:
             return ref
     return None

@@ -23,12 +23,13 @@ from reconciler.engine.provider_record import check_owner, write_status
 from reconciler.engine.registration_store import blank_record, commit, read_record
 from reconciler.engine.run import Run
 from reconciler.engine.trust import read_binding
-from reconciler.errors import PathDenied, RecordInvalid, clean
+from reconciler.errors import PathDenied, RecordInvalid, WriteUnclear, clean
 from reconciler.model.desired import DesiredProvider, Registration
 from reconciler.model.names import Address
 from reconciler.model.observed import ObservedProvider
 from reconciler.model.state import DeletionPolicy
 from reconciler.model.status import ProviderStatus
+from reconciler.model.store_path import StorePath
 from reconciler.model.trust import TrustView
 
 
@@ -54,18 +55,18 @@ def deregister(
     read = read_record(run, address)
     again = RegisterOptions(register_again=options.register_again or options.purge)
     check_open_intent(run, address, read=read, options=again)
-    if status is None or (read.client is None):
-        run.store.purge(path)
+    if status is None or read.client is None:
+        _purge(run, path)
         message = "deregistered: its status is removed, the client stays at its provider"
-    elif read.client is not None and status.deletion_policy == DeletionPolicy.REVOKE.value:
+    elif status.deletion_policy == DeletionPolicy.REVOKE.value:
         reach = _reach(run, address, trust=trust)
         remove_client(run, reach, read=read, ports=ports)
-        run.store.purge(path)
+        _purge(run, path)
         message = (
             f"deregistered: client {clean(read.client.client_id)} is deleted at {clean(read.client.issuer)}"
         )
     elif options.purge:
-        run.store.purge(path)
+        _purge(run, path)
         message = "deregistered: its record is destroyed, the client stays at its provider"
     else:
         _set_aside(run, address)
@@ -93,6 +94,13 @@ def leave_dynamic_client(
     held = remove_client(run, _reach(run, desired.address, trust=trust), read=read, ports=ports)
     commit(run, desired.address, read=held, record=blank_record(run))
     return (f"{named}, which was registered before, is deleted at {clean(read.client.issuer)}",)
+
+
+def _purge(run: Run, path: StorePath) -> None:
+    try:
+        run.store.purge(path)
+    except WriteUnclear:
+        run.store.purge(path)  # destroying is the same once or twice
 
 
 def _reach(run: Run, address: Address, *, trust: TrustView) -> Reach:

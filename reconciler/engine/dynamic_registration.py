@@ -38,10 +38,9 @@ from reconciler.model.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class Registering:
-    """A request that is ready to be sent: where, with what, and what it will be remembered by."""
+    """What is asked for, and where; `issuer` is the name that it will be remembered by."""
 
     url: TrustedUrl
-    initial_token: Secret | None
     metadata: dict[str, object]
     issuer: str
 
@@ -50,8 +49,8 @@ class Registering:
         return metadata_digest(self.metadata)
 
 
-def plan_registration(prepared: Prepared, *, ports: ProviderPorts) -> Registering:
-    """Settle everything that can fail before an intent is written. ProviderFailed, SecretMissing, TrustRefused."""
+def plan_registration(prepared: Prepared) -> Registering:
+    """ProviderFailed where there is nowhere to register, TrustRefused where nothing may be sent there."""
     desired = prepared.desired
     url = prepared.trusted("registration")
     if url is None:
@@ -59,16 +58,8 @@ def plan_registration(prepared: Prepared, *, ports: ProviderPorts) -> Registerin
             f"{desired.address}: no registration endpoint is declared, and none was found",
             hint="declare spec.server.endpoints.registration, or register by hand: registration: static",
         )
-    ref = desired.client.initial_access_token_ref
-    token = None
-    if ref is not None:
-        prepared.permit(url.url, credential=str(ref.path))
-        try:
-            token = ports.secrets.read(ref).secret
-        except (SecretMissing, PathDenied) as problem:
-            raise type(problem)(f"{desired.address}: {problem.message}", hint=problem.hint) from None
     issuer = desired.behaviour.issuer or str(url.url.origin)
-    return Registering(url, token, client_metadata(desired), issuer)
+    return Registering(url, client_metadata(desired), issuer)
 
 
 def check_open_intent(run: Run, address: Address, *, read: ReadRecord, options: RegisterOptions) -> None:
@@ -96,14 +87,13 @@ def create_client(
     desired = prepared.desired
     if ports.registration is None:
         raise ProviderFailed(f"{desired.address}: clients are registered by reconcile only")
+    token = initial_token(prepared, registering.url, ports=ports)
     try:
         held = announce(run, desired.address, read=read, kind=IntentKind.CREATE, issuer=registering.issuer)
     except CasConflict:
         raise HeldByAnother(f"{desired.address}: another run is registering it") from None
     run.failpoint("register.intent-written")
-    outcome = ports.registration.send(
-        "POST", registering.url, body=registering.metadata, bearer=registering.initial_token
-    )
+    outcome = ports.registration.send("POST", registering.url, body=registering.metadata, bearer=token)
     run.failpoint("register.answer-received")
     judged = judge_created(
         outcome, asked=desired.behaviour.client_auth, issuer=registering.issuer, digest=registering.digest
@@ -121,6 +111,19 @@ def create_client(
 def unusable(desired: DesiredProvider, client: ClientRegistration) -> str:
     """What a stored client lacks, in words; '' where it can be used."""
     return missing_of(client, asked=desired.behaviour.client_auth)
+
+
+def initial_token(prepared: Prepared, url: TrustedUrl, *, ports: ProviderPorts) -> Secret | None:
+    """Only creating needs it: a client that is registered lives on when a token for one use is long gone."""
+    desired = prepared.desired
+    ref = desired.client.initial_access_token_ref
+    if ref is None:
+        return None
+    prepared.permit(url.url, credential=str(ref.path))
+    try:
+        return ports.secrets.read(ref).secret
+    except (SecretMissing, PathDenied) as problem:
+        raise type(problem)(f"{desired.address}: {problem.message}", hint=problem.hint) from None
 
 
 def _is_young(run: Run, read: ReadRecord) -> bool:

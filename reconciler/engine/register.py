@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from reconciler.decide.provider_change import ProviderAction, ProviderChange, ProviderReason
+from reconciler.decide.registering import RENEW_BEFORE
 from reconciler.decide.results import Outcome, Result
-from reconciler.engine.client_configuration import ClientGone, update_client
+from reconciler.engine.client_configuration import ClientGone, read_client, update_client
 from reconciler.engine.deregister import deregister, leave_dynamic_client
 from reconciler.engine.dynamic_registration import (
     Registering,
     check_open_intent,
     create_client,
+    initial_token,
     plan_registration,
     same_server,
     unusable,
@@ -167,7 +169,7 @@ def _apply_static(task: Task, prepared: Prepared) -> tuple[Result, ReadyProvider
 
 def _apply_dynamic(task: Task, prepared: Prepared) -> tuple[Result, ReadyProvider | None]:
     run, desired = task.run, task.desired
-    registering = plan_registration(prepared, ports=task.ports)
+    registering = plan_registration(prepared)
     read = read_record(run, desired.address, adopt=task.adopts)
     check_open_intent(run, desired.address, read=read, options=task.options)
     known = read.client
@@ -175,14 +177,10 @@ def _apply_dynamic(task: Task, prepared: Prepared) -> tuple[Result, ReadyProvide
     if _begins_anew(read) or known is None or not same_server(known, registering=registering):
         warnings = _left_behind(known)
         read = _create(task, prepared, read=read, registering=registering)
-    elif _must_update(task, read, digest=registering.digest):
-        try:
-            read = update_client(
-                run, prepared.reach, read=read, metadata=registering.metadata, ports=task.ports
-            )
-        except ClientGone:
-            read = read_record(run, desired.address)
-            read = _create(task, prepared, read=read, registering=registering)
+    elif read.intent is not None or known.metadata_digest != registering.digest:
+        read = _update(task, prepared, read=read, registering=registering)
+    elif task.change.reason is ProviderReason.CLIENT_SECRET_EXPIRING:
+        read = _renew(task, prepared, read=read, registering=registering)
     elif task.adopts and read.record is not None:
         read = commit(run, desired.address, read=read, record=read.record)
     return _finish_dynamic(task, prepared, read=read, warnings=warnings)
@@ -191,6 +189,7 @@ def _apply_dynamic(task: Task, prepared: Prepared) -> tuple[Result, ReadyProvide
 def _create(task: Task, prepared: Prepared, *, read: ReadRecord, registering: Registering) -> ReadRecord:
     """Announced in the status too, so that the plan knows; taken back there where nothing came of it."""
     run, address = task.run, task.desired.address
+    initial_token(prepared, registering.url, ports=task.ports)  # what is missing is missed before announcing
     change = announced_status(run, task.desired, intent_version=read.version + 1)
     write_status(run, address, change=change, adopt=task.adopts)
     try:
@@ -199,6 +198,25 @@ def _create(task: Task, prepared: Prepared, *, read: ReadRecord, registering: Re
         if read_record(run, address).intent is None:
             write_status(run, address, change=announced_status(run, task.desired, intent_version=0))
         raise
+
+
+def _update(task: Task, prepared: Prepared, *, read: ReadRecord, registering: Registering) -> ReadRecord:
+    try:
+        return update_client(
+            task.run, prepared.reach, read=read, metadata=registering.metadata, ports=task.ports
+        )
+    except ClientGone:
+        anew = read_record(task.run, task.desired.address)
+        return _create(task, prepared, read=anew, registering=registering)
+
+
+def _renew(task: Task, prepared: Prepared, *, read: ReadRecord, registering: Registering) -> ReadRecord:
+    """The server may have renewed the secret already: then reading the client brings it. Else an update is its occasion."""
+    read, client = read_client(task.run, prepared.reach, read=read, ports=task.ports)
+    ends = client.client_secret_expires_at
+    if ends is None or ends - task.run.clock.now() >= RENEW_BEFORE:
+        return read
+    return _update(task, prepared, read=read, registering=registering)
 
 
 def _begins_anew(read: ReadRecord) -> bool:
@@ -227,13 +245,6 @@ def _finish_dynamic(
         )
     ready = ready_with(prepared, dynamic_credentials(desired, read.record), observed=task.observed)
     return _done(task, prepared, version=read.version, warnings=warnings), ready
-
-
-def _must_update(task: Task, read: ReadRecord, *, digest: str) -> bool:
-    """True where the server must be asked: other metadata, a secret about to die, an update that was interrupted."""
-    known = read.client
-    renews = task.change.reason is ProviderReason.CLIENT_SECRET_EXPIRING
-    return renews or read.intent is not None or (known is not None and known.metadata_digest != digest)
 
 
 def _own_status(task: Task) -> ProviderStatus | None:

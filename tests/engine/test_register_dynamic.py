@@ -15,6 +15,7 @@ from reconciler.model.answer import Loss, NoAnswer
 from reconciler.model.behaviour import ClientAuth
 from reconciler.model.registration import IntentKind
 from reconciler.model.secret import Document, Secret
+from reconciler.model.store_path import reference_path
 from tests.engine.registering_world import (
     ISSUER,
     Killed,
@@ -78,6 +79,31 @@ def test_an_initial_access_token_is_taken_from_its_reference(world: RegisteringW
     assert result is not None
     assert result.outcome is Outcome.DONE
     assert world.server.seen[0].bearer == "initial"
+
+
+def test_an_initial_access_token_is_not_missed_once_the_client_is_registered(world: RegisteringWorld):
+    """Such tokens are often good for one use, and taken away after it."""
+    path = "clients/team/initial"
+    world.server.initial_token = "initial"
+    world.put_secret(path, token="initial")
+    world.apply(dynamic_provider(initial=path))
+    world.store.purge(reference_path(path))
+    assert world.change(dynamic_provider(initial=path)) is None
+    changed = dynamic_provider(initial=path, redirect_uris=["http://127.0.0.1/other"], digest="2" * 16)
+    result, ready = world.apply(changed)
+    assert result is not None
+    assert result.outcome is Outcome.DONE, result
+    assert ready is not None
+
+
+def test_a_missing_initial_access_token_is_seen_before_anything_is_announced(world: RegisteringWorld):
+    world.put_secret("clients/team/initial", another="key")
+    result, _ = world.apply(dynamic_provider(initial="clients/team/initial"))
+    assert result is not None
+    assert (result.outcome, result.reason) == (Outcome.FAILED, "SecretMissing")
+    assert world.record() is None
+    assert world.observe().metadata is None
+    assert world.server.seen == []
 
 
 def test_the_intent_is_in_the_store_before_the_request_leaves(world: RegisteringWorld):

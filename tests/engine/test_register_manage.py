@@ -186,21 +186,42 @@ def test_a_configuration_endpoint_elsewhere_gets_no_token():
     assert world.server.seen == []
 
 
-def test_a_client_secret_that_is_about_to_die_is_renewed_at_most_once_a_day():
-    world = registered(secret_expires_at=int(RegisteringWorld().clock.now().timestamp()) + 5 * 86400)
-    provider = dynamic_provider(deletion_policy=DeletionPolicy.REVOKE)
-    assert world.change(provider) is None
+def dying() -> RegisteringWorld:
+    """Its client secret dies in four days, and its registration is a day old."""
+    soon = RegisteringWorld().clock.now() + timedelta(days=5)
+    world = registered(secret_expires_at=int(soon.timestamp()))
+    assert world.change(dynamic_provider(deletion_policy=DeletionPolicy.REVOKE)) is None
     world.clock.advance(timedelta(days=1))
+    return world
+
+
+def renew(world: RegisteringWorld) -> list[str]:
+    provider = dynamic_provider(deletion_policy=DeletionPolicy.REVOKE)
     change = world.change(provider)
     assert change is not None
     assert change.reason is ProviderReason.CLIENT_SECRET_EXPIRING
+    result, ready = world.apply(provider)
+    assert result is not None
+    assert result.outcome is Outcome.DONE, result
+    assert ready is not None
+    assert ready.client.secret == client_of(world).client_secret
+    assert world.change(provider) is None
+    return [seen.method for seen in world.server.seen]
+
+
+def test_a_dying_client_secret_that_the_server_renewed_is_read():
+    world = dying()
     world.server.secret_expires_at += 90 * 86400
     world.server.clients["client-1"].secret = "renewed"
-    world.server.next_answer = None
-    result, _ = world.apply(provider)
-    assert result is not None
-    world.clock.advance(timedelta(days=2))
-    assert world.server.seen[0].method == "PUT"
+    assert renew(world) == ["GET"]
+    assert client_of(world).client_secret == Secret("renewed")
+
+
+def test_a_dying_client_secret_is_asked_to_be_renewed_at_most_once_a_day():
+    world = dying()
+    assert renew(world) == ["GET", "PUT"]
+    world.clock.advance(timedelta(days=1))
+    assert world.change(dynamic_provider(deletion_policy=DeletionPolicy.REVOKE)) is not None
 
 
 # --------------------------------------------------------------------------------------------------- deregister
