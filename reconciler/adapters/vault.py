@@ -116,8 +116,9 @@ class VaultStore:
             uninit_code=200,
         )
         where = f"vault {self._adapter.address}"
-        if answer.sealed or answer.body.get("sealed") is True or answer.body.get("initialized") is False:
-            raise sealed(where, 501 if answer.body.get("initialized") is False else 503)
+        never_made = answer.body.get("initialized") is False
+        if answer.sealed or answer.body.get("sealed") is True or never_made:
+            raise sealed(where, 501 if never_made else 503)
         seconds = answer.body.get("server_time_utc")
         if answer.body.get("replication_dr_mode") == "secondary":
             raise StoreUnreachable(

@@ -175,7 +175,9 @@ class VaultLogin:
             self._replace()
             return self._held or held
         said = answer.data if answer.status == 200 and answer.data is not None else {}
-        self._held = self._living(held.token, held.serial, said.get("ttl"), said.get("renewable"))
+        self._held = self._living(
+            held.token, held.serial, seconds=said.get("ttl"), renewable=said.get("renewable")
+        )
         return self._held
 
     def _lives(self) -> bool:
@@ -256,9 +258,11 @@ class VaultLogin:
         token = auth.get("client_token")
         if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:
             raise self._refused("the login gave no token (it may ask for a second factor)")
-        return self._living(Secret(token), serial, auth.get("lease_duration"), auth.get("renewable"))
+        return self._living(
+            Secret(token), serial, seconds=auth.get("lease_duration"), renewable=auth.get("renewable")
+        )
 
-    def _living(self, token: Secret, serial: int, seconds: object, renewable: object) -> _Held:
+    def _living(self, token: Secret, serial: int, *, seconds: object, renewable: object) -> _Held:
         """A token with the rest of its life as Vault said it; 0 is without end."""
         life = float(seconds) if isinstance(seconds, int) and seconds > 0 else None
         ends = None if life is None else self._monotonic() + life

@@ -141,7 +141,7 @@ def _makes_itself(session: Session) -> bool:
 
 def read_desired(session: Session, path: str) -> Desired:
     """Everything declared under `path`, problems included; never raises for what the files say."""
-    from reconciler.adapters.catalogue import load_catalogue
+    from reconciler.adapters.manifest_catalogue import load_catalogue
     from reconciler.adapters.manifests import load
     from reconciler.decide.desired import resolve
 

@@ -68,8 +68,8 @@ def reconcile(
         report = carry_out(
             work.run,
             desired,
-            work.observed,
-            plan,
+            observed=work.observed,
+            plan=plan,
             options=ReconcileOptions(plan=chosen, purge=purge),
             ports=work.ports,
         )

@@ -25,18 +25,23 @@ def account_change(view: AccountView) -> Change | None:
     if account is None or view.broken or view.observed.unreadable or view.foreign:
         return None
     if view.observed.tokens is None:
-        return _track(view, account, "FirstSeen", "first seen")
+        return _track(view, account, reason="FirstSeen", message="first seen")
     if status is None:
         return _track(
-            view, account, "StatusUnreadable", "its status in the store is unreadable and is written anew"
+            view,
+            account,
+            reason="StatusUnreadable",
+            message="its status in the store is unreadable and is written anew",
         )
     if status.state is AccountState.ORPHANED:
-        return _track(view, account, "DeclaredAgain", "declared again")
+        return _track(view, account, reason="DeclaredAgain", message="declared again")
     if status.manifest_digest == account.digest:
         return None
     fields = differing_fields(account, status)
     words = ", ".join(field.name for field in fields)
-    return _track(view, account, "ManifestChanged", f"manifest changed: {words}", fields=fields)
+    return _track(
+        view, account, reason="ManifestChanged", message=f"manifest changed: {words}", fields=fields
+    )
 
 
 def account_removal(view: AccountView) -> Change | None:
@@ -91,9 +96,9 @@ def differing_fields(account: DesiredAccount, status: AccountStatus) -> tuple[Fi
 def _track(
     view: AccountView,
     account: DesiredAccount,
+    *,
     reason: str,
     message: str,
-    *,
     fields: tuple[FieldChange, ...] = (),
 ) -> Change:
     notes = []

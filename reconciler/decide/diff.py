@@ -54,7 +54,9 @@ def diff(desired: Desired, observed: Observed, *, options: PlanOptions) -> Diff:
     blocked = {b.address: b for b in provider_parts.values() if isinstance(b, Blocked)}
     views = account_views(desired, observed, options=options, not_ready=_not_ready(blocked))
     healths = {address: judge_account(view) for address, view in views.items()}
-    listed = {a for a in _known(desired, observed) if _is_selected(a, desired, observed, options)}
+    listed = {
+        a for a in _known(desired, observed) if _is_selected(a, desired, observed=observed, options=options)
+    }
 
     changes = [part for a, part in provider_parts.items() if isinstance(part, Change) and a in listed]
     removals = [change for change in changes if change.removes]
@@ -117,15 +119,19 @@ def upkeep(view: AccountView, health: Health) -> Change | None:
     if view.account is None or view.observed.unreadable or view.foreign or view.broken:
         return None
     if health.state is AccountState.SUSPENDED:
-        return None if view.published is None else _kept(view, Action.WITHDRAW, health.reason, "suspended")
+        return (
+            None
+            if view.published is None
+            else _kept(view, Action.WITHDRAW, reason=health.reason, message="suspended")
+        )
     if not health.due:
         return None
     unpublished = health.state is AccountState.IN_DOUBT
     action = Action.REPUBLISH if unpublished else Action.REFRESH
-    return _kept(view, action, health.reason, brief(view, health.state, health.reason))
+    return _kept(view, action, reason=health.reason, message=brief(view, health.state, health.reason))
 
 
-def _kept(view: AccountView, action: Action, reason: Reason, message: str) -> Change:
+def _kept(view: AccountView, action: Action, *, reason: Reason, message: str) -> Change:
     location = view.account.location if view.account else None
     return Change(view.address, action, reason.value, message, location=location)
 
@@ -145,7 +151,7 @@ def _known(desired: Desired, observed: Observed) -> set[Address]:
     return {*desired.providers, *desired.accounts, *desired.broken, *observed.providers, *observed.accounts}
 
 
-def _is_selected(address: Address, desired: Desired, observed: Observed, options: PlanOptions) -> bool:
+def _is_selected(address: Address, desired: Desired, *, observed: Observed, options: PlanOptions) -> bool:
     declared = desired.providers.get(address) or desired.accounts.get(address)
     if declared is not None:
         return options.selection.includes(address, declared.labels)
@@ -164,7 +170,9 @@ def attention_of(
 ) -> tuple[Attention, ...]:
     """Everybody who is needed among what is selected. Only `providers` and `now` of `observed` are looked at."""
     lines: list[Attention | None] = [
-        account_attention(views[a], healths[a]) for a in views if _is_selected(a, desired, observed, options)
+        account_attention(views[a], healths[a])
+        for a in views
+        if _is_selected(a, desired, observed=observed, options=options)
     ]
     held = (views[a].account for a, health in healths.items() if health.state is AccountState.HELD)
     waiting = Counter(account.provider for account in held if account is not None)

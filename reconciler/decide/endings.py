@@ -56,7 +56,11 @@ def presentable(
         return _end(Ending.MISMATCH, read, Reason.PROVIDER_CHANGED)
     if record.intent is not None:
         return grant
-    if task.needs_intent and record.token_set is not None and _is_fresh(task, record.token_set, now, waited):
+    if (
+        task.needs_intent
+        and record.token_set is not None
+        and _is_fresh(task, record.token_set, now=now, waited=waited)
+    ):
         ending = Ending.WAITED if waited else Ending.FRESH
         return replace(_end(ending, read, Reason.FRESH), tokens=record.token_set)
     verdict = standing_verdict(record, fingerprint=task.fingerprint(record))
@@ -66,7 +70,7 @@ def presentable(
     return grant
 
 
-def _is_fresh(task: RefreshTask, tokens: TokenSet, now: datetime, waited: bool) -> bool:
+def _is_fresh(task: RefreshTask, tokens: TokenSet, *, now: datetime, waited: bool) -> bool:
     if tokens.access_token is None:
         return False
     issued_at = tokens.expires_at - tokens.lifetime

@@ -33,7 +33,9 @@ def check_references(
         )
         for provider in desired.providers.values()
         for key, ref in _references(provider)
-        for why, hint in _refusals(provider, ref.path, layout, settings, store_mount)
+        for why, hint in _refusals(
+            provider, ref.path, layout=layout, settings=settings, store_mount=store_mount
+        )
     )
 
 
@@ -52,6 +54,7 @@ def _references(provider: DesiredProvider) -> Iterator[tuple[str, SecretRef]]:
 def _refusals(
     provider: DesiredProvider,
     path: StorePath,
+    *,
     layout: Layout,
     settings: TrustSettings,
     store_mount: str | None,

@@ -24,6 +24,9 @@ from reconciler.model.state import ErrorClass, Reason
 
 REFRESH = "refresh"
 REPUBLISH = "republish"
+_LATER_HINT = "nothing is lost: the grant is kept and tried again by itself"
+_UNCLEAR_HINT = f"{_LATER_HINT}; if it stays so, check the provider's token endpoint"
+_CLIENT_HINT = "nobody has to consent again: check the client's id and secret that the provider's manifest names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,8 @@ def _refused(result: Result, ended: Conclusion, shown: Shown) -> Result:
     verdict = None if ended.record is None else ended.record.verdict
     if ended.error is None or not speaks_of_grant(ended.error.judge):
         if ended.error is not None and ended.error.judge is ErrorClass.CLIENT:
-            return replace(refused, message=f"the provider refuses our client{_code(ended)}", code=4)
+            line = f"the provider refuses our client{_code(ended)}"
+            return replace(refused, message=line, hint=_CLIENT_HINT, code=4)
         return _not_now(result, ended, shown)
     if verdict is not None and not verdict.confirmed:
         line = f"refused once{_code(ended)}, a second answer decides"
@@ -141,8 +145,9 @@ def _not_now(result: Result, ended: Conclusion, shown: Shown) -> Result:
     return replace(
         result,
         outcome=Outcome.HELD,
-        message=f"{line}; tried again {_at(ended.not_before, shown)}",
+        message=f"{line}; tried again {_at(_left_alone_until(ended, shown), shown)}",
         error=_why(ended),
+        hint=_LATER_HINT,
         code=0 if shown.lives_on else 4,
     )
 
@@ -151,7 +156,7 @@ def _unclear(result: Result, ended: Conclusion, shown: Shown) -> Result:
     line = f"no clear answer from the provider{_code(ended)}"
     if shown.lives_on and shown.access_expires_at is not None:
         line += f"; the token stays good until {shown.access_expires_at:%H:%M}"
-    failed = replace(result, outcome=Outcome.FAILED, message=line, error=_why(ended))
+    failed = replace(result, outcome=Outcome.FAILED, message=line, error=_why(ended), hint=_UNCLEAR_HINT)
     return replace(failed, code=0 if shown.lives_on else 4)
 
 
@@ -202,6 +207,12 @@ def _why(ended: Conclusion) -> str:
     if ended.trouble is not None:
         return f"{said}; {ended.trouble.message}" if said else ended.trouble.message
     return said
+
+
+def _left_alone_until(ended: Conclusion, shown: Shown) -> datetime | None:
+    """When the protocol says, or else the provider (Retry-After)."""
+    asked = None if ended.error is None else ended.error.retry_after
+    return ended.not_before or (None if asked is None else shown.now + asked)
 
 
 def _at(moment: datetime | None, shown: Shown) -> str:

@@ -61,7 +61,16 @@ def commit_consented_grant(
     record = _completed(run, account, provider, record=record, tokens=tokens)
     version = _commit(run, account.address, record)
     run.failpoint("consent.committed")
-    return _publish(run, account, provider, place, record=record, tokens=tokens, version=version, clock=clock)
+    return _publish(
+        run,
+        account,
+        provider=provider,
+        place=place,
+        record=record,
+        tokens=tokens,
+        version=version,
+        clock=clock,
+    )
 
 
 def check_ownership(run: Run, account: DesiredAccount, *, now: datetime) -> _Place:
@@ -154,9 +163,9 @@ def _is_ours(stands: Stored, record: GrantRecord) -> bool:
 def _publish(
     run: Run,
     account: DesiredAccount,
+    *,
     provider: ReadyProvider,
     place: _Place,
-    *,
     record: GrantRecord,
     tokens: TokenSet,
     version: int,
@@ -179,7 +188,7 @@ def _publish(
     status = replace(
         in_state(status, AccountState.READY, Reason.FRESH, now=now), lifetime=tokens.expires_at - now
     )
-    write_status(run, account.address, status, None)
+    write_status(run, account.address, status=status, old=None)
     run.failpoint("consent.status-written")
     good = f"consented, good until {tokens.expires_at:%H:%M} ({format_rough(tokens.expires_at - now)})"
     where = f", written to {run.layout.token(account.address)} (version {published})" if published else ""

@@ -109,7 +109,7 @@ def _expires_at(stands: Stored) -> datetime:
 
 
 def write_status(
-    run: Run, account: Address, status: AccountStatus, old: AccountStatus | None, *, always: bool = False
+    run: Run, account: Address, *, status: AccountStatus, old: AccountStatus | None, always: bool = False
 ) -> bool:
     """Write `status` where it says something that `old` does not (or `always`); True where it was written."""
     if not always and not must_write(old, status):

@@ -75,7 +75,14 @@ def refresh_accounts(
         )
     counts = Counter(item.provider.desired.address for item in work)
     results = _refresh_chosen(
-        run, chosen, denied, counts, clock=clock, due_within=due_within, force=force, executor=executor
+        run,
+        chosen,
+        denied=denied,
+        counts=counts,
+        clock=clock,
+        due_within=due_within,
+        force=force,
+        executor=executor,
     )
     return tuple(
         results.get(item.account.address)
@@ -161,9 +168,9 @@ def _not_due(item: RefreshWork, health: Health) -> Result:
 def _refresh_chosen(
     run: Run,
     chosen: Sequence[tuple[RefreshWork, bool]],
+    *,
     denied: dict[str, ReconcilerError],
     counts: Mapping[Address, int],
-    *,
     clock: StoreClock,
     due_within: timedelta | None,
     force: bool,
@@ -205,7 +212,7 @@ def _refresh_chosen(
         ended = dispatcher.run_all(jobs, threads)
     _record_desks(run, desks, now=clock.now())
     for item, _ in allowed:
-        result = _shown(ended[item.account.address], item, desks, watch)
+        result = _shown(ended[item.account.address], item, desks=desks, watch=watch)
         if result is not None:
             results[item.account.address] = result
     return results
@@ -227,7 +234,7 @@ def _desks(
 
 
 def _shown(
-    ended: Result | NotRun, item: RefreshWork, desks: dict[Address, Desk], watch: StoreWatch
+    ended: Result | NotRun, item: RefreshWork, *, desks: dict[Address, Desk], watch: StoreWatch
 ) -> Result | None:
     address, location = item.account.address, item.account.location
     if isinstance(ended, Result):

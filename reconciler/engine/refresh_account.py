@@ -260,7 +260,7 @@ class AccountRefresh:
             said = replace(said, lifetime=expires_at - self.clock.now())
         old = self.work.observed.status
         try:
-            if write_status(self.run, self.work.account.address, said, old, always=always):
+            if write_status(self.run, self.work.account.address, status=said, old=old, always=always):
                 self.run.failpoint("refresh.status-written")
         except ReconcilerError as error:
             return error

@@ -41,13 +41,13 @@ def revoke_and_forget(
                 f"{account}: {_NOT_DECLARED}",
                 hint="put the provider's manifest back until the account is removed",
             )
-        _revoke(run, account, provider, record)
+        _revoke(run, account, provider=provider, record=record)
     forgotten = forget(run, account, now=run.store.server_time(), purge=purge, location=location)
     words = f"taken back at the provider; {forgotten.message}"
     return replace(forgotten, action="revoke", outcome=Outcome.DONE, message=words)
 
 
-def _revoke(run: Run, account: Address, provider: ReadyProvider, record: GrantRecord) -> None:
+def _revoke(run: Run, account: Address, *, provider: ReadyProvider, record: GrantRecord) -> None:
     url = provider.endpoints.revocation
     if url is None:
         raise ProviderFailed(

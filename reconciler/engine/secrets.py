@@ -57,7 +57,7 @@ def list_secrets(store: SecretStore, layout: Layout, *, folder: StorePath) -> tu
     """Every path at and below `folder` that holds or held secrets, in order. Reads each for its keys' names."""
     _refuse_own(layout, folder)
     found = [folder] if store.read_metadata(folder) is not None else []
-    _collect(store, layout, folder, found)
+    _collect(store, layout, folder=folder, found=found)
     return tuple(_entry(store, path) for path in found)
 
 
@@ -87,7 +87,7 @@ def remove_secret(store: SecretStore, layout: Layout, *, path: StorePath, key: s
     raise _busy(path)
 
 
-def _collect(store: SecretStore, layout: Layout, folder: StorePath, found: list[StorePath]) -> None:
+def _collect(store: SecretStore, layout: Layout, *, folder: StorePath, found: list[StorePath]) -> None:
     """Names that are no legal references are left out: nothing can refer to them."""
     if len(folder.segments) >= MAX_SEGMENTS:
         return
@@ -99,7 +99,7 @@ def _collect(store: SecretStore, layout: Layout, folder: StorePath, found: list[
         if layout.holds(path):
             continue
         if name.endswith("/"):
-            _collect(store, layout, path, found)
+            _collect(store, layout, folder=path, found=found)
         else:
             found.append(path)
 

@@ -31,7 +31,9 @@ def make_status(desired: Desired, observed: Observed, options: PlanOptions) -> S
     """One report of everything that is selected and declared, or bears our mark."""
     plan = make_plan(desired, observed, options)
     providers = sorted(
-        a for a in {*desired.providers, *observed.providers} if _shown(a, desired, observed, options)
+        a
+        for a in {*desired.providers, *observed.providers}
+        if _shown(a, desired, observed=observed, options=options)
     )
     accounts = [
         _account(view, plan.healths[address])
@@ -58,7 +60,7 @@ def _is_listed(view: AccountView, options: PlanOptions) -> bool:
     return options.selection.includes(view.address, labels)
 
 
-def _shown(address: Address, desired: Desired, observed: Observed, options: PlanOptions) -> bool:
+def _shown(address: Address, desired: Desired, *, observed: Observed, options: PlanOptions) -> bool:
     provider = desired.providers.get(address)
     if provider is not None:
         return options.selection.includes(address, provider.labels)

@@ -56,7 +56,7 @@ def track(run: Run, change: Change, view: AccountView) -> Tracked:
         found = old if old is not None else _found_grant(run, account, view)
         status = _as_declared(found, account, view)
         custom_only = KeyMetadata(0) if view.observed.tokens is None else view.observed.tokens
-        write_status(run, account.address, status, old, always=True)
+        write_status(run, account.address, status=status, old=old, always=True)
     except Exception as error:  # noqa: BLE001  one account's surprise must not end the others' work
         result = result_of_error(error, account.address, action="track", location=account.location)
         return Tracked(result, view)

@@ -56,7 +56,9 @@ def _illegal(segment: str, number: int) -> str:
         return f"segment {number} of the path is empty"
     if segment in (".", ".."):
         return f"segment {number} of the path is '{segment}'"
-    return f"segment {number} of the path is longer than 63 characters or holds a character that is not allowed"
+    return (
+        f"segment {number} of the path is longer than 63 characters or holds a character that is not allowed"
+    )
 
 
 def own_path(text: str) -> StorePath:

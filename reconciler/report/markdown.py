@@ -35,7 +35,7 @@ from reconciler.report.words import (
 
 def render_plan(plan: Plan, *, tool: str, commit: str = "") -> str:
     page = Page("plan", f"OAuth plan: {plan_sentence(plan)}")
-    _refusals(page, plan.blocked, plan.guards, plan.problems)
+    _refusals(page, plan.blocked, guards=plan.guards, problems=plan.problems)
     for change in plan.changes:
         if change.removes:
             page.always(
@@ -57,7 +57,7 @@ def render_plan(plan: Plan, *, tool: str, commit: str = "") -> str:
 def render_run(report: RunReport, *, tool: str, commit: str = "") -> str:
     sentence = run_sentence(report.results, attention=len(report.attention), guards=len(report.guards))
     page = Page("reconcile", f"OAuth reconcile: {sentence}")
-    _refusals(page, (), report.guards, report.problems)
+    _refusals(page, (), guards=report.guards, problems=report.problems)
     rows = []
     for result, fellows in folded(report.results):
         done = result.outcome is Outcome.DONE
@@ -86,7 +86,7 @@ def render_run(report: RunReport, *, tool: str, commit: str = "") -> str:
 
 def render_status(status: StatusReport, *, tool: str, commit: str = "") -> str:
     page = Page("status", f"OAuth status: {status_sentence(status)}")
-    _refusals(page, status.blocked, (), status.problems)
+    _refusals(page, status.blocked, guards=(), problems=status.problems)
     rows = [
         Row(f"{p.state.value}", str(p.address), prose(p.message), where(p.location)) for p in status.providers
     ]
@@ -104,7 +104,7 @@ def render_status(status: StatusReport, *, tool: str, commit: str = "") -> str:
 
 
 def _refusals(
-    page: Page, blocked: Sequence[Blocked], guards: Sequence[GuardHit], problems: Sequence[Problem]
+    page: Page, blocked: Sequence[Blocked], *, guards: Sequence[GuardHit], problems: Sequence[Problem]
 ) -> None:
     """What stops something: trust changes first, all of it unfolded."""
     for part in blocked:

@@ -6,7 +6,7 @@
 import sys
 from pathlib import Path
 
-from reconciler.adapters.catalogue import load_catalogue
+from reconciler.adapters.manifest_catalogue import load_catalogue
 from reconciler.adapters.manifests import load_text
 from reconciler.decide.desired import resolve
 from reconciler.model.desired import Desired

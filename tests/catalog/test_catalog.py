@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.adapters.catalogue import load_catalogue
+from reconciler.adapters.manifest_catalogue import load_catalogue
 from reconciler.decide.server_rules import check_base
 from reconciler.model.behaviour import Behaviour, ErrorRule, Rotation
 from reconciler.model.choices import ClientAuth, IdentitySource, LifetimeKind, Loopback

@@ -3,7 +3,7 @@
 from textwrap import dedent
 from typing import Any
 
-from reconciler.adapters.catalogue import load_catalogue
+from reconciler.adapters.manifest_catalogue import load_catalogue
 from reconciler.adapters.manifests import load_text
 from reconciler.decide.desired import resolve
 from reconciler.model.desired import Desired, DesiredAccount, DesiredProvider

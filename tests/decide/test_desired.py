@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.adapters.catalogue import load_catalogue
+from reconciler.adapters.manifest_catalogue import load_catalogue
 from reconciler.adapters.manifests import load, load_text
 from reconciler.decide.desired import resolve
 from tests.decide.declaring import addresses, declare, document, google, loaded_from, said

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.catalogue import load_catalogue
+from reconciler.adapters.manifest_catalogue import load_catalogue
 from reconciler.adapters.manifests import load
 from reconciler.decide.desired import resolve
 from reconciler.decide.references import check_references

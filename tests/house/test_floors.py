@@ -26,16 +26,20 @@ TECHNOLOGY = {
     "httpx": {"http"},
     "httpcore": {"http"},
     "sqlite3": {"sqlite"},
-    "yaml": {"manifests", "yaml"},
+    "yaml": {"manifest"},
 }
 # Modules that several families may share; `system` is this machine's clock and randomness.
 SHARED = {"http", "system"}
 
 
 def family(module: Module) -> str:
-    """`vault` for `reconciler.adapters.vault_login` and for `reconciler.adapters.vault.login`."""
+    """`vault` for `reconciler.adapters.vault_login`, `manifest` for `manifests` and for `manifest_files`."""
     parts = module.name.split(".")
-    return parts[2].split("_")[0] if len(parts) > 2 else ""
+    return family_of(parts[2]) if len(parts) > 2 else ""
+
+
+def family_of(adapter: str) -> str:
+    return adapter.split("_", maxsplit=1)[0].removesuffix("s")
 
 
 def on(*floors: str) -> Iterator[Module]:
@@ -94,7 +98,7 @@ def test_adapters_do_not_import_each_other():
             f"{module.file}:{line}: {name}"
             for name, line in module.imports()
             if name.startswith("reconciler.adapters.")
-            and name.split(".")[2].split("_")[0] not in {mine, *SHARED}
+            and family_of(name.split(".")[2]) not in {mine, *SHARED}
         ]
         assert strangers == []
 
