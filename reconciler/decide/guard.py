@@ -186,7 +186,7 @@ def _replaced(
 ) -> Iterable[GuardHit]:
     for change in changes:
         proposed = change.provider_change
-        if proposed is None:
+        if proposed is None or not (proposed.client_replaced or proposed.issuer_replaced):
             continue
         depending = _depending(change.address, observed=observed, desired=desired, owned=owned)
         if not depending:
