@@ -4,15 +4,15 @@ Rules (DESIGN §6.4, classification, client secrets):
 - a single-use token goes out on a fresh connection: a stale pooled one would make doubt out of nothing;
 - `invalid_client` with a client secret that never worked: once more with the one that last did;
 - a refused scope: once more without scope (RFC 6749 §6: the original scope is then meant);
-- nothing is asked again after an unclear end, after an answer that brought a token, or so late that somebody else may
-  have taken the intent over.
+- nothing is asked again after an unclear end, or after an answer that brought a token;
+- nothing is sent at all so late that somebody else may have taken the intent over: a process may have been frozen.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from reconciler.decide.refresh_effects import Elapsed, Exchange, Grant, RefreshTask, Steps
+from reconciler.decide.refresh_effects import Exchange, Grant, RefreshTask, Steps, TooLate
 from reconciler.decide.token_response import TokenError
 from reconciler.model.grant import TokenSet
 from reconciler.model.state import ErrorClass
@@ -29,20 +29,27 @@ class Presented:
     warnings: tuple[str, ...] = ()
 
 
-def present(task: RefreshTask, grant: Grant, *, started: float) -> Steps[Presented]:
-    """Present the grant's refresh token. `started`: when the intent was begun, by the monotonic clock."""
+def present(task: RefreshTask, grant: Grant, *, started: float | None) -> Steps[Presented | None]:
+    """Present the grant's refresh token; None: too late, nothing was sent.
+
+    `started`: when the intent was begun, by the monotonic clock; None where there is no intent to lose.
+    """
+    patience = task.limits.http_deadline.total_seconds()
+    not_after = None if started is None else started + patience
     scopes = grant.record.scopes if task.behaviour.refresh_token.sends_scope else ()
-    call = Exchange(grant.refresh_token, scopes, fresh_connection=task.needs_intent)
+    call = Exchange(grant.refresh_token, scopes, fresh_connection=task.needs_intent, not_after=not_after)
     answer = yield call
+    if isinstance(answer, TooLate):
+        return None
     if isinstance(answer, TokenSet) or not _surely_unspent(answer):
         return Presented(answer)
     second = _second_call(task, call, answer)
     if second is None:
         return Presented(answer)
-    elapsed: float = yield Elapsed()
-    if elapsed - started >= 2 * task.limits.http_deadline.total_seconds():
+    # The first call may have taken its whole deadline, so the second may begin one deadline later.
+    again = yield replace(second, not_after=None if started is None else started + 2 * patience)
+    if isinstance(again, TooLate):
         return Presented(answer)
-    again = yield second
     if second.last_good:
         if isinstance(again, TokenError) and again.definite and again.judge is ErrorClass.CLIENT:
             return Presented(answer)
@@ -58,9 +65,7 @@ def _surely_unspent(error: TokenError) -> bool:
 
 def _second_call(task: RefreshTask, call: Exchange, error: TokenError) -> Exchange | None:
     if error.judge is ErrorClass.CLIENT and error.code == _INVALID_CLIENT and task.may_use_last_good:
-        return Exchange(
-            call.refresh_token, call.scopes, fresh_connection=call.fresh_connection, last_good=True
-        )
+        return replace(call, last_good=True)
     if error.judge is ErrorClass.SCOPE and call.scopes:
-        return Exchange(call.refresh_token, (), fresh_connection=call.fresh_connection)
+        return replace(call, scopes=())
     return None

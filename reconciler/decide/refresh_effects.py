@@ -59,12 +59,14 @@ class WriteGrant:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One token call, never repeated by the shell. Outcome: TokenSet or TokenError."""
+    """One token call, never repeated by the shell. Outcome: TokenSet, TokenError or TooLate."""
 
     refresh_token: Secret
     scopes: tuple[str, ...]
     """To be sent where the base repeats scopes; () for a request without scope."""
     fresh_connection: bool
+    not_after: float | None = None
+    """Nothing is sent where the monotonic clock has passed this: who was frozen for so long may have lost its intent."""
     last_good: bool = False
     """With the client credentials that last worked instead of the referenced ones."""
 
@@ -168,6 +170,11 @@ class Conflict:
 @dataclass(frozen=True, slots=True)
 class Unclear:
     """The write may or may not have happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """Nothing was sent: `not_after` had passed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ The machine's rules (DESIGN §6):
 - where presenting a token twice could destroy the grant, an intent is written beside the token first, by check-and-set:
   lock, fence, journal, and proof that the store takes writes. Whoever loses that write waits for the winner's result
   for at most two HTTP deadlines, uses it, or reports `held`;
-- a holder that was frozen between its intent and its call does not call: its intent may have been taken over;
+- a holder that was frozen between its intent and its call does not call: its intent may have been taken over. It looks
+  again and, where its intent still stands, announces anew;
 - one call, on a fresh connection where the token is single-use. Only after a definite refusal is it asked once more:
   without scope, or with the client credentials that last worked;
 - whatever brings a new refresh token is committed, with or without an access token;
@@ -49,6 +50,7 @@ from reconciler.model.state import Reason
 
 _FIRST_POLL = 0.1
 _LONGEST_POLL = 2.0
+_MAX_AWAKENINGS = 5
 _MAX_ROUNDS = 1000
 """Far more than waiting two deadlines takes: an end for a store that answers nonsense."""
 
@@ -69,17 +71,29 @@ def refresh(task: RefreshTask) -> Steps[Conclusion]:
         return (yield from _guarded(task, grant))
     started: float = yield Elapsed()
     op_id: str = yield NewOp()
-    answer = yield from present(task, grant, started=started)
+    answer = yield from present(task, grant, started=None)
+    if answer is None:
+        return _held(grant)
     return (yield from conclude_answer(task, grant, answer, op_id=op_id, started=started))
 
 
 def _guarded(task: RefreshTask, grant: Grant) -> Steps[Conclusion]:
     """Announce, present, conclude; or wait for whoever announced first."""
-    claim = yield from _claim(task, grant)
-    if isinstance(claim, Conclusion):
-        return claim
-    answer = yield from present(task, claim.held, started=claim.started)
-    return (yield from conclude_answer(task, claim.held, answer, op_id=claim.op_id, started=claim.started))
+    own: set[str] = set()
+    for _ in range(_MAX_AWAKENINGS):
+        claim = yield from _claim(task, grant, own=own)
+        if isinstance(claim, Conclusion):
+            return claim
+        answer = yield from present(task, claim.held, started=claim.started)
+        if answer is not None:
+            return (
+                yield from conclude_answer(task, claim.held, answer, op_id=claim.op_id, started=claim.started)
+            )
+        looked = yield from _look_again(task, first=grant.version, own=own)
+        if isinstance(looked, Conclusion):
+            return looked
+        grant = looked
+    return _held(grant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +105,10 @@ class _Claim:
     started: float
 
 
-def _claim(task: RefreshTask, grant: Grant) -> Steps[Conclusion | _Claim]:
-    """Put our intent into the grant, when nobody else's stands there, or end."""
+def _claim(task: RefreshTask, grant: Grant, *, own: set[str]) -> Steps[Conclusion | _Claim]:
+    """Put our intent into the grant, when nobody else's stands there, or end. `own`: our op ids so far, added to."""
     begun: float = yield Elapsed()
     patience = 2 * task.limits.http_deadline.total_seconds()
-    own: set[str] = set()
     first, poll = grant.version, _FIRST_POLL
     for _ in range(_MAX_ROUNDS):
         now: datetime = yield Now()
@@ -111,16 +124,21 @@ def _claim(task: RefreshTask, grant: Grant) -> Steps[Conclusion | _Claim]:
             claim = yield from _announce(task, grant, own=own, now=now)
             if claim is not None:
                 return claim
-        read = yield ReadGrant()
-        if isinstance(read, StoreTrouble):
-            return Conclusion(Ending.STORE_FAILED, trouble=read.error)
-        now = yield Now()
-        waited = read.version != first and not _is_own(read, own)
-        newest = presentable(task, read, now=now, waited=waited)
-        if isinstance(newest, Conclusion):
-            return newest
-        grant = newest
+        looked = yield from _look_again(task, first=first, own=own)
+        if isinstance(looked, Conclusion):
+            return looked
+        grant = looked
     return _held(grant)
+
+
+def _look_again(task: RefreshTask, *, first: int, own: set[str]) -> Steps[Conclusion | Grant]:
+    """What stands there now. `first`: the version that we began with; another's later one is what we waited for."""
+    read = yield ReadGrant()
+    if isinstance(read, StoreTrouble):
+        return Conclusion(Ending.STORE_FAILED, trouble=read.error)
+    now: datetime = yield Now()
+    waited = read.version != first and not _is_own(read, own)
+    return presentable(task, read, now=now, waited=waited)
 
 
 def _respect(task: RefreshTask, grant: Grant, *, own: set[str], now: datetime) -> Steps[bool | Conclusion]:
@@ -150,7 +168,7 @@ def _respect(task: RefreshTask, grant: Grant, *, own: set[str], now: datetime) -
 def _announce(
     task: RefreshTask, grant: Grant, *, own: set[str], now: datetime
 ) -> Steps[Conclusion | _Claim | None]:
-    """Write our intent. None: somebody else was first, or we were frozen meanwhile: read again."""
+    """Write our intent. None: somebody else was first: read again."""
     record = grant.record
     started: float = yield Elapsed()
     trouble = yield EnsureLogin(2 * task.limits.http_deadline)
@@ -180,9 +198,6 @@ def _announce(
         if back.record is None or back.record.op != announced.op:
             return None
         outcome = Written(back.version)
-    since: float = yield Elapsed()
-    if since - started >= task.limits.http_deadline.total_seconds():
-        return None
     return _Claim(replace(grant, record=announced, version=outcome.version), op_id, started)
 
 

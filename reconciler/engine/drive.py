@@ -30,6 +30,7 @@ from reconciler.decide.refresh_effects import (
     ReadGrant,
     Steps,
     StoreTrouble,
+    TooLate,
     Unclear,
     WriteGrant,
     Written,
@@ -79,9 +80,7 @@ class Hands:
             case WriteGrant():
                 return self._write(effect)
             case Exchange():
-                answer = self.exchange(effect)
-                self.run.failpoint("refresh.answer-received")
-                return answer
+                return self._exchange(effect)
             case Now():
                 return self.clock.now()
             case Elapsed():
@@ -96,6 +95,13 @@ class Hands:
                 return self.note(effect.error)
             case _:
                 assert_never(effect)
+
+    def _exchange(self, effect: Exchange) -> TokenSet | TokenError | TooLate:
+        if effect.not_after is not None and self.run.clock.monotonic() >= effect.not_after:
+            return TooLate()
+        answer = self.exchange(effect)
+        self.run.failpoint("refresh.answer-received")
+        return answer
 
     def _ensure_login(self, lasts: timedelta) -> StoreTrouble | None:
         try:

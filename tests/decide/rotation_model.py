@@ -25,6 +25,7 @@ from reconciler.decide.refresh_effects import (
     RefreshTask,
     Step,
     StoreTrouble,
+    TooLate,
     Unclear,
     WriteGrant,
     Written,
@@ -251,9 +252,13 @@ class World:
         if newest is not None:
             self.put(newest.with_intent(intent(op=self.fresh("theirs"))))
 
-    def exchange(self, effect: Exchange) -> TokenSet | TokenError:
+    def exchange(self, effect: Exchange) -> TokenSet | TokenError | TooLate:
         token = effect.refresh_token.reveal()
-        choice = self.choose("exchange", 9)
+        choice = self.choose("exchange", 10)
+        if choice == 9:
+            self.pass_time(timedelta(minutes=20))
+        if effect.not_after is not None and self.mono >= effect.not_after:
+            return TooLate()
         refused = {4: INVALID_GRANT, 5: RATE_LIMITED, 6: INVALID_CLIENT, 7: INVALID_SCOPE}
         self.presented.append((token, choice in refused))
         if choice in refused:
