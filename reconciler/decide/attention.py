@@ -72,8 +72,7 @@ def sentence(remedy: Remedy) -> str:
     """What to do: first at the provider's page, then here."""
     if not remedy.first:
         return remedy.do
-    where = f" at {clean(remedy.page, cap=300)}" if remedy.page else ""
-    return f"First {_lower(clean(remedy.first, cap=300)).rstrip('.')}{where}. {remedy.do}"
+    return f"First {clean(remedy.first, cap=500)}. {remedy.do}"
 
 
 def provider_attention(
@@ -141,8 +140,3 @@ def source_location(text: str) -> Location | None:
     """A recorded `file:line` as a Location; None where it is none."""
     match = _SOURCE.fullmatch(text)
     return None if match is None else Location(match[1], max(int(match[2]), 1))
-
-
-def _lower(text: str) -> str:
-    """A clause's first letter in lower case, unless its first word is an acronym or a name of several capitals."""
-    return text[:1].lower() + text[1:] if not text[1:2].isupper() else text

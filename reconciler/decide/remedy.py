@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from reconciler.model.behaviour import Behaviour
+from reconciler.model.behaviour import AccessRemoval, Behaviour
 from reconciler.model.names import Address
 from reconciler.model.state import Reason
 
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A row filled in for one account. `page` '' where the base names none; `first` is what to do on it, in words."""
+    """A row filled in for one account. `page` '' where the base names none; `first` is what to do there, a clause."""
 
     what: str
     do: str
@@ -224,10 +224,18 @@ def _page(page: Page, behaviour: Behaviour | None) -> tuple[str, str]:
         case Page.NONE:
             return "", ""
         case Page.REMOVAL:
-            removal = behaviour.access_removal
-            # Without a page or words of the base's own there is nothing to tell a person but to consent.
-            return removal.url or "", removal.steps or ("remove the app's access" if removal.url else "")
+            return behaviour.access_removal.url or "", _removal(behaviour.access_removal)
         case Page.CONSOLE:
-            return behaviour.console.url or "", behaviour.console.steps or ""
+            # The console's steps tell how a client is made, and this one is there already: the page is enough.
+            return behaviour.console.url or "", ""
         case _:
             assert_never(page)
+
+
+def _removal(removal: AccessRemoval) -> str:
+    """A clause that says where and how; '' where the base knows neither, since then one can but consent."""
+    if not removal.url and not removal.steps:
+        return ""
+    where = f" at {removal.url}" if removal.url else ""
+    how = f" ({removal.steps.rstrip('.')})" if removal.steps else ""
+    return f"remove the app's access{where}{how}"

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.decide.remedy import REMEDIES, Page, remedy_for
-from reconciler.model.behaviour import AccessRemoval
+from reconciler.model.behaviour import AccessRemoval, ConsoleRules
 from reconciler.model.state import Reason
 from tests.simulators.manifests import ACCOUNT, PROVIDER, make_behaviour
 
@@ -22,8 +22,15 @@ def test_no_row_is_left_over():
 
 
 def test_a_revoked_grant_names_the_page_where_access_is_removed():
-    removal = AccessRemoval(url="https://example.com/permissions", steps="Remove the app")
+    removal = AccessRemoval(url="https://example.com/permissions", steps="Apps > Remove")
     behaviour = make_behaviour(access_removal=removal)
     remedy = remedy_for(Reason.GRANT_REVOKED, ACCOUNT, provider=PROVIDER, behaviour=behaviour)
     assert REMEDIES[Reason.GRANT_REVOKED].page is Page.REMOVAL
-    assert (remedy.page, remedy.first) == ("https://example.com/permissions", "Remove the app")
+    assert remedy.page == "https://example.com/permissions"
+    assert remedy.first == "remove the app's access at https://example.com/permissions (Apps > Remove)"
+
+
+def test_a_client_that_is_refused_names_the_console_and_not_how_to_make_a_client():
+    behaviour = make_behaviour(console=ConsoleRules(url="https://example.com/console", steps="Create a client"))
+    remedy = remedy_for(Reason.CLIENT_REFUSED, ACCOUNT, provider=PROVIDER, behaviour=behaviour)
+    assert (remedy.page, remedy.first) == ("https://example.com/console", "")

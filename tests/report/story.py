@@ -32,7 +32,7 @@ ML = make_provider(
     client=DesiredClient(id="ml-client", secret_ref=secret_ref("clients/sales/ml")),
     redirect_uris=("https://accounts.acme.example/callback",),
     behaviour=make_behaviour(
-        access_removal=AccessRemoval(url="https://ml.example/apps", steps="Remove the app"),
+        access_removal=AccessRemoval(url="https://ml.example/apps", steps="Apps > Remove"),
         console=ConsoleRules(url="https://ml.example/devcenter"),
     ),
     line=3,
