@@ -95,8 +95,9 @@ def judge_metadata(issuer: str, body: bytes, *, loopback: bool = False) -> Issue
     if document is None:
         return MetadataProblem(f"metadata of {shown}: not a JSON object")
     if text_at(document, "issuer") != issuer:
-        said = clean(text_at(document, "issuer")) or "nothing"
-        return MetadataProblem(f"metadata of {shown}: its issuer is another one: {said}")
+        said = clean(text_at(document, "issuer"))
+        why = f"its issuer is another one: {said}" if said else "it names no issuer"
+        return MetadataProblem(f"metadata of {shown}: {why}")
     notes: list[str] = []
     endpoints: dict[str, str] = {}
     for key, name in _ENDPOINTS.items():

@@ -99,7 +99,7 @@ def fetch_metadata(
         problems.append(judged)
     message = f"{desired.address}: {'; '.join(dict.fromkeys(problem.message for problem in problems))}"
     if any(problem.transient for problem in problems):
-        raise ProviderUnreachable(message)
+        raise ProviderUnreachable(message, hint="nothing was changed; the next run asks again")
     raise ProviderFailed(message, hint="check spec.server.issuer, or declare the endpoints")
 
 
