@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reconciler.adapters.sealing import GivenKey, KeyFile, KeySource, Sealer, Unsealable, load_key
 from reconciler.adapters.sqlite_rows import (
     VersionRow,
     metadata_of,
@@ -31,6 +30,7 @@ from reconciler.adapters.sqlite_rows import (
     time_of,
 )
 from reconciler.adapters.sqlite_schema import is_new, make_tables, open_connection, prepare_file, translated
+from reconciler.adapters.sqlite_sealing import GivenKey, KeyFile, KeySource, Sealer, Unsealable, load_key
 from reconciler.errors import CasConflict, LoginRefused, RecordInvalid, StoreUnreachable, WriteUnclear, clean
 from reconciler.model.secret import Document, Secret
 from reconciler.model.store_path import StorePath

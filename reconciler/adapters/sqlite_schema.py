@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reconciler.adapters.sealing import check_private, make_private_folder
+from reconciler.adapters.sqlite_sealing import check_private, make_private_folder
 from reconciler.errors import ReconcilerError, StoreError, StoreTooNew, StoreUnreachable, clean
 
 APPLICATION_ID = 0x5265634F

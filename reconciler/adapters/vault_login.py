@@ -175,9 +175,8 @@ class VaultLogin:
             self._replace()
             return self._held or held
         said = answer.data if answer.status == 200 and answer.data is not None else {}
-        self._held = self._living(
-            held.token, held.serial, seconds=said.get("ttl"), renewable=said.get("renewable")
-        )
+        seconds, renewable = said.get("ttl"), said.get("renewable")
+        self._held = self._living(held.token, held.serial, seconds=seconds, renewable=renewable)
         return self._held
 
     def _lives(self) -> bool:
@@ -258,9 +257,8 @@ class VaultLogin:
         token = auth.get("client_token")
         if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:
             raise self._refused("the login gave no token (it may ask for a second factor)")
-        return self._living(
-            Secret(token), serial, seconds=auth.get("lease_duration"), renewable=auth.get("renewable")
-        )
+        seconds, renewable = auth.get("lease_duration"), auth.get("renewable")
+        return self._living(Secret(token), serial, seconds=seconds, renewable=renewable)
 
     def _living(self, token: Secret, serial: int, *, seconds: object, renewable: object) -> _Held:
         """A token with the rest of its life as Vault said it; 0 is without end."""

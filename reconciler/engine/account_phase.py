@@ -53,7 +53,7 @@ class Accounts:
             self.views[change.address] = tracked.view
             return tracked.result
 
-        return each(self.run, one, list(changes))
+        return each(self.run, one, list(changes), stage="track")
 
     def remove(self, changes: Iterable[Change], *, purge: bool) -> list[Result]:
         """Forget, or take back and forget. One result each."""
@@ -71,7 +71,7 @@ class Accounts:
             self.views.pop(change.address, None)
             return result
 
-        return each(self.run, one, list(changes))
+        return each(self.run, one, list(changes), stage="remove")
 
     def _removed(self, change: Change, *, purge: bool) -> Result:
         if change.action is Action.REVOKE:
@@ -106,7 +106,7 @@ class Accounts:
             except Exception as error:  # noqa: BLE001  one account's surprise must not end the others' work
                 return result_of_error(error, address, action="withdraw", location=location)
 
-        return each(self.run, one, list(addresses))
+        return each(self.run, one, list(addresses), stage="withdraw")
 
     def due(self, addresses: Iterable[Address]) -> list[Address]:
         """Who would be refreshed if every provider were ready, as things stand now."""

@@ -36,12 +36,13 @@ def attention_after(accounts: Accounts, plan: Plan, results: Sequence[Result]) -
     well = [a for a, r in tried.items() if r.outcome is Outcome.DONE and r.action != Action.WITHDRAW.value]
     for address in well:
         accounts.views[address] = _refreshed(accounts.views[address])
-    each(run, lambda address: _look_again(accounts, address), wrong)
+    each(run, lambda address: _look_again(accounts, address), wrong, stage="look again")
     closed = {p for p in _providers_of(accounts, well) if _is_open(providers.seen(p))}
     each(
         run,
         lambda address: _look_at_provider(accounts, address),
         sorted(closed | _providers_of(accounts, wrong)),
+        stage="look again",
     )
     views = {address: _with_provider(accounts, view) for address, view in accounts.views.items()}
     healths = {address: judge_account(view) for address, view in views.items()}

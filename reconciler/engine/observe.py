@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from reconciler.decide.references import check_references
 from reconciler.decide.trust_origins import credentials_of
+from reconciler.engine.metadata_reader import MetadataReader, Read
 from reconciler.engine.trust import read_trust
 from reconciler.errors import PathDenied, RecordInvalid
 from reconciler.model.desired import Desired, DesiredProvider
@@ -28,71 +29,7 @@ from reconciler.model.status import AccountStatus, ProviderStatus
 from reconciler.model.store_path import Layout, StorePath
 from reconciler.model.stored import KeyMetadata
 from reconciler.model.trust import TrustView
-from reconciler.ports import MetadataStore
-
-_T = TypeVar("_T")
-_R = TypeVar("_R")
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """One key's metadata, or why it could not be read."""
-
-    metadata: KeyMetadata | None = None
-    unreadable: str = ""
-
-
-class _Reader:
-    """Shares one pool and one answer to "can this server scan" among all reads of a run."""
-
-    def __init__(self, store: MetadataStore, pool: ThreadPoolExecutor) -> None:
-        self._store = store
-        self._pool = pool
-        self.unlisted: list[str] = []
-
-    def each(self, work: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
-        return list(self._pool.map(work, items))
-
-    def folder(self, folder: StorePath, *, declared: Iterable[StorePath]) -> dict[StorePath, _Read]:
-        """Every key two levels below `folder`; where a list is denied, at least the declared ones."""
-        scanned = self.scan(folder)
-        if scanned is not None:
-            return {path: _Read(metadata) for path, metadata in scanned.items()}
-        wanted = self.listed(folder, frozenset(declared))
-        return dict(zip(wanted, self.each(self.read, wanted), strict=True))
-
-    def read(self, path: StorePath) -> _Read:
-        try:
-            return _Read(self._store.read_metadata(path))
-        except PathDenied as denied:
-            return _Read(unreadable=denied.message)
-
-    def scan(self, folder: StorePath) -> Mapping[StorePath, KeyMetadata] | None:
-        try:
-            return self._store.scan_metadata(folder)
-        except PathDenied:
-            return None
-
-    def listed(self, folder: StorePath, declared: frozenset[StorePath]) -> list[StorePath]:
-        names = self._list(folder)
-        if names is None:
-            return sorted(declared)
-        namespaces = [folder.child(n[:-1]) for n in names if n.endswith("/") and is_name(n[:-1])]
-        found: list[StorePath] = []
-        for namespace, below in zip(namespaces, self.each(self._list, namespaces), strict=True):
-            if below is None:
-                found += [path for path in declared if path.segments[:-1] == namespace.segments]
-            else:
-                found += [namespace.child(name) for name in below if is_name(name)]
-        return sorted(found)
-
-    def _list(self, folder: StorePath) -> list[str] | None:
-        try:
-            return self._store.list_keys(folder)
-        except PathDenied:
-            self.unlisted.append(str(folder))
-            return None
-
+from reconciler.ports import Events, MetadataStore
 
 def observe(
     store: MetadataStore,
@@ -101,14 +38,16 @@ def observe(
     *,
     jobs: int = 8,
     accounts: Collection[Address] | None = None,
+    events: Events | None = None,
 ) -> Observed:
     """What the store says. `accounts`: only these and their providers, without lists (orphans are not seen then).
+    `events` hears how far it has come.
 
     StoreError where the store as a whole cannot be used.
     """
     now = store.server_time()
     with ThreadPoolExecutor(jobs, thread_name_prefix="observe") as pool:
-        reader = _Reader(store, pool)
+        reader = MetadataReader(store, pool, events)
         if accounts is None:
             declared, seen = set(desired.accounts), None
             providers = list(desired.providers.values())
@@ -123,7 +62,7 @@ def observe(
             reader, layout, desired, providers=providers, declared=declared, only=seen
         )
         secrets = _read_secrets(reader, providers)
-    trust, trust_unreadable = _read_trust(store, layout, providers)
+        trust, trust_unreadable = _read_trust(store, layout, reader=reader, providers=providers)
     known = {*tokens, *grants}
     return Observed(
         store=store.describe(),
@@ -147,11 +86,11 @@ def observe_account(
 ) -> ObservedAccount:
     """One account anew: one metadata read, two for a single-use grant."""
 
-    def read(path: StorePath) -> _Read:
+    def read(path: StorePath) -> Read:
         try:
-            return _Read(store.read_metadata(path))
+            return Read(store.read_metadata(path))
         except PathDenied as denied:
-            return _Read(unreadable=denied.message)
+            return Read(unreadable=denied.message)
 
     grants = read(layout.grant(address)) if single_use else None
     return _account(address, read(layout.token(address)), grants)
@@ -160,9 +99,9 @@ def observe_account(
 def observe_provider(store: MetadataStore, layout: Layout, address: Address) -> ObservedProvider:
     """One provider anew: one metadata read."""
     try:
-        return _provider(address, _Read(store.read_metadata(layout.provider(address))))
+        return _provider(address, Read(store.read_metadata(layout.provider(address))))
     except PathDenied as denied:
-        return _provider(address, _Read(unreadable=denied.message))
+        return _provider(address, Read(unreadable=denied.message))
 
 
 def _refused_references(desired: Desired, layout: Layout, trust: TrustView | None) -> dict[Address, Problem]:
@@ -178,14 +117,14 @@ def _refused_references(desired: Desired, layout: Layout, trust: TrustView | Non
 
 
 def _read_folders(
-    reader: _Reader,
+    reader: MetadataReader,
     layout: Layout,
     desired: Desired,
     *,
     providers: Collection[DesiredProvider],
     declared: Collection[Address],
     only: frozenset[Address] | None,
-) -> tuple[dict[Address, _Read], dict[Address, _Read], dict[Address, _Read]]:
+) -> tuple[dict[Address, Read], dict[Address, Read], dict[Address, Read]]:
     """`tokens/`, `grants/` and `providers/`, by address."""
     guarded = {a for a in declared if _is_single_use(desired, a)}
     if only is not None:
@@ -204,12 +143,12 @@ def _read_folders(
     return tokens, grants, registered
 
 
-def _guarded_grants(reader: _Reader, layout: Layout, guarded: Collection[Address]) -> dict[StorePath, _Read]:
+def _guarded_grants(reader: MetadataReader, layout: Layout, guarded: Collection[Address]) -> dict[StorePath, Read]:
     """Metadata of the grants of single-use accounts; of others nothing is read, though a scan may show them."""
     wanted = frozenset(layout.grant(address) for address in guarded)
     scanned = reader.scan(layout.grants)
     if scanned is not None:
-        return {path: _Read(metadata) for path, metadata in scanned.items() if path in wanted}
+        return {path: Read(metadata) for path, metadata in scanned.items() if path in wanted}
     listed = [path for path in reader.listed(layout.grants, wanted) if path in wanted]
     return dict(zip(listed, reader.each(reader.read, listed), strict=True))
 
@@ -222,7 +161,7 @@ def _is_single_use(desired: Desired, address: Address) -> bool:
     return provider.behaviour.refresh_token.rotation.needs_intent
 
 
-def _read_secrets(reader: _Reader, providers: Iterable[DesiredProvider]) -> dict[StorePath, ObservedSecret]:
+def _read_secrets(reader: MetadataReader, providers: Iterable[DesiredProvider]) -> dict[StorePath, ObservedSecret]:
     """Every secret that a client names, once, however many keys of it are named."""
     paths = sorted(
         {
@@ -242,17 +181,25 @@ def _read_secrets(reader: _Reader, providers: Iterable[DesiredProvider]) -> dict
 
 
 def _read_trust(
-    store: MetadataStore, layout: Layout, providers: Iterable[DesiredProvider]
+    store: MetadataStore, layout: Layout, *, reader: MetadataReader, providers: Iterable[DesiredProvider]
 ) -> tuple[TrustView | None, str]:
-    credentials = {name for provider in providers for name in credentials_of(provider)}
+    """The settings first: without them nothing can be judged. Then each binding, many at once."""
+
+    def one(credential: str) -> TrustView:
+        return read_trust(store, layout, credentials=(credential,), settings=settings)
+
     try:
-        return read_trust(store, layout, credentials=credentials), ""
+        settings = read_trust(store, layout, credentials=()).settings
     except (PathDenied, RecordInvalid) as problem:
         return None, problem.message
+    views = reader.each(one, sorted({name for provider in providers for name in credentials_of(provider)}))
+    bindings = {name: binding for view in views for name, binding in view.bindings.items()}
+    unreadable = {name: why for view in views for name, why in view.unreadable.items()}
+    return TrustView(settings, bindings, unreadable), ""
 
 
-def _by_address(reads: Mapping[StorePath, _Read], layout: Layout, kind: Kind) -> dict[Address, _Read]:
-    found: dict[Address, _Read] = {}
+def _by_address(reads: Mapping[StorePath, Read], layout: Layout, kind: Kind) -> dict[Address, Read]:
+    found: dict[Address, Read] = {}
     for path, read in reads.items():
         address = layout.account_at(path) if kind is Kind.ACCOUNT else layout.provider_at(path)
         if address is not None:
@@ -260,7 +207,7 @@ def _by_address(reads: Mapping[StorePath, _Read], layout: Layout, kind: Kind) ->
     return found
 
 
-def _account(address: Address, tokens: _Read | None, grants: _Read | None) -> ObservedAccount:
+def _account(address: Address, tokens: Read | None, grants: Read | None) -> ObservedAccount:
     metadata = tokens.metadata if tokens else None
     denied = [read.unreadable for read in (tokens, grants) if read is not None and read.unreadable]
     return ObservedAccount(
@@ -272,7 +219,7 @@ def _account(address: Address, tokens: _Read | None, grants: _Read | None) -> Ob
     )
 
 
-def _provider(address: Address, read: _Read) -> ObservedProvider:
+def _provider(address: Address, read: Read) -> ObservedProvider:
     return ObservedProvider(
         address=address,
         metadata=read.metadata,

@@ -62,14 +62,14 @@ class Providers:
 
     def apply(self, changes: Iterable[Change]) -> list[Result]:
         """Register, update, adopt. One result each."""
-        outcomes = each(self.run, self._applied, list(changes))
+        outcomes = each(self.run, self._applied, list(changes), stage="providers")
         self.outcomes.update({outcome.address: outcome for outcome in outcomes})
         return [outcome.result for outcome in outcomes if outcome.result is not None]
 
     def make_ready(self, addresses: Iterable[Address]) -> list[Result]:
         """Those that are needed and not ready yet. A result only for one that failed."""
         wanted = [self.desired.providers[a] for a in addresses if a not in self.outcomes]
-        outcomes = each(self.run, self._readied, wanted)
+        outcomes = each(self.run, self._readied, wanted, stage="providers")
         self.outcomes.update({outcome.address: outcome for outcome in outcomes})
         return [outcome.result for outcome in outcomes if outcome.result is not None]
 

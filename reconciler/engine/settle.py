@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from reconciler.decide.refresh_results import failed_result
 from reconciler.decide.results import Outcome, Result
+from reconciler.engine.progress import telling
 from reconciler.engine.run import Run
 from reconciler.errors import GuardRefused, HeldByAnother, ReconcilerError, TrustRefused
 from reconciler.model.location import Location
@@ -22,12 +23,13 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def each(run: Run, work: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
-    """`work` on every item, at most `run.jobs` at once, in the items' order. `work` does not raise."""
+def each(run: Run, work: Callable[[_T], _R], items: Sequence[_T], *, stage: str) -> list[_R]:
+    """`work` on every item, at most `run.jobs` at once, in the items' order. `work` does not raise. `stage`: the word
+    of a progress bar."""
     if len(items) <= 1:
         return [work(item) for item in items]
     with ThreadPoolExecutor(min(run.jobs, len(items)), "reconcile") as pool:
-        return list(pool.map(work, items))
+        return list(telling(pool.map(work, items), run.events, stage=stage, total=len(items)))
 
 
 def result_of_error(error: Exception, address: Address, *, action: str, location: Location | None) -> Result:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.sealing import GivenKey, KeyFile, Sealer, Unsealable, check_private, load_key
+from reconciler.adapters.sqlite_sealing import GivenKey, KeyFile, Sealer, Unsealable, check_private, load_key
 from reconciler.errors import LoginRefused, StoreError
 from reconciler.model.secret import Secret
 
