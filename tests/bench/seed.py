@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.cli.calling import Calling, calling
+from reconciler.cli.main import run
 from reconciler.cli.session import Session, make_session, open_made_store, read_desired
-from reconciler.decide.plan import make_plan
-from reconciler.decide.plan_options import PlanOptions
 from reconciler.decide.projection import blank_status, in_state, with_grant
 from reconciler.engine.observe import observe
 from reconciler.engine.publish import commit_consented_grant, publish_tokens, write_status
 from reconciler.engine.ready import ready_provider
-from reconciler.engine.reconcile import ReconcileOptions, reconcile
 from reconciler.engine.secrets import set_secret
 from reconciler.model.desired import Desired, DesiredAccount
 from reconciler.model.grant import GrantRecord, TokenSet
@@ -42,14 +40,9 @@ def main(arguments: list[str]) -> int:
     desired = read_desired(session, manifests)
     assert not desired.problems, desired.problems
     put_secrets(session, desired, Secret(secret))
+    only = [word for address in desired.providers for word in ("--only", str(address))]
+    assert run(["reconcile", "-f", manifests, "-o", "json", *only]) == 0, "the providers are not registered"
     providers = replace(desired, accounts={})
-    with calling(session, look=lambda store, layout: observe(store, layout, providers)) as work:
-        options = PlanOptions()
-        plan = make_plan(providers, work.observed, options)
-        report = reconcile(
-            work.run, providers, work.observed, plan, options=ReconcileOptions(options), ports=work.ports
-        )
-        assert report.exit_code() == 0, [result.message or result.error for result in report.results]
     with calling(session, look=lambda store, layout: observe(store, layout, providers)) as work:
         ready = ready_providers(work, desired)
         accounts = sorted(desired.accounts.values(), key=lambda account: account.address)
@@ -93,7 +86,11 @@ def consent_all(
         )
         provider = ready[account.provider]
         commit_consented_grant(
-            work.run, account, provider, record=record_of(work, account, provider, tokens), tokens=tokens
+            work.run,
+            account=account,
+            provider=provider,
+            record=record_of(work, account, provider, tokens),
+            tokens=tokens,
         )
 
     each(one, list(zip(accounts, grants, strict=True)))
@@ -124,7 +121,7 @@ def publish_all(work: Calling, accounts: list[DesiredAccount], ready: dict[Addre
             key=work.run.fingerprint_key,
         )
         status = replace(in_state(status, AccountState.READY, Reason.FRESH, now=now), lifetime=LIFETIME)
-        write_status(work.run, account.address, status, None)
+        write_status(work.run, account.address, status=status, old=None)
 
     each(one, accounts)
 
