@@ -11,25 +11,24 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import replace
 
 from reconciler.decide.references import check_references
 from reconciler.decide.trust_origins import credentials_of
 from reconciler.engine.metadata_reader import MetadataReader, Read
-from reconciler.engine.trust import read_trust
+from reconciler.engine.trust import read_binding, read_trust
 from reconciler.errors import PathDenied, RecordInvalid
 from reconciler.model.desired import Desired, DesiredProvider
 from reconciler.model.location import Problem
-from reconciler.model.names import Address, Kind, is_name
+from reconciler.model.names import Address, Kind
 from reconciler.model.observed import Observed, ObservedAccount, ObservedProvider, ObservedSecret
 from reconciler.model.status import AccountStatus, ProviderStatus
 from reconciler.model.store_path import Layout, StorePath
-from reconciler.model.stored import KeyMetadata
-from reconciler.model.trust import TrustView
+from reconciler.model.trust import Binding, TrustView
 from reconciler.ports import Events, MetadataStore
+
 
 def observe(
     store: MetadataStore,
@@ -143,7 +142,9 @@ def _read_folders(
     return tokens, grants, registered
 
 
-def _guarded_grants(reader: MetadataReader, layout: Layout, guarded: Collection[Address]) -> dict[StorePath, Read]:
+def _guarded_grants(
+    reader: MetadataReader, layout: Layout, guarded: Collection[Address]
+) -> dict[StorePath, Read]:
     """Metadata of the grants of single-use accounts; of others nothing is read, though a scan may show them."""
     wanted = frozenset(layout.grant(address) for address in guarded)
     scanned = reader.scan(layout.grants)
@@ -161,7 +162,9 @@ def _is_single_use(desired: Desired, address: Address) -> bool:
     return provider.behaviour.refresh_token.rotation.needs_intent
 
 
-def _read_secrets(reader: MetadataReader, providers: Iterable[DesiredProvider]) -> dict[StorePath, ObservedSecret]:
+def _read_secrets(
+    reader: MetadataReader, providers: Iterable[DesiredProvider]
+) -> dict[StorePath, ObservedSecret]:
     """Every secret that a client names, once, however many keys of it are named."""
     paths = sorted(
         {
@@ -185,16 +188,20 @@ def _read_trust(
 ) -> tuple[TrustView | None, str]:
     """The settings first: without them nothing can be judged. Then each binding, many at once."""
 
-    def one(credential: str) -> TrustView:
-        return read_trust(store, layout, credentials=(credential,), settings=settings)
+    def one(credential: str) -> Binding | str:
+        try:
+            return read_binding(store, layout, credential=credential)
+        except (PathDenied, RecordInvalid) as problem:
+            return problem.message
 
     try:
         settings = read_trust(store, layout, credentials=()).settings
     except (PathDenied, RecordInvalid) as problem:
         return None, problem.message
-    views = reader.each(one, sorted({name for provider in providers for name in credentials_of(provider)}))
-    bindings = {name: binding for view in views for name, binding in view.bindings.items()}
-    unreadable = {name: why for view in views for name, why in view.unreadable.items()}
+    credentials = sorted({name for provider in providers for name in credentials_of(provider)})
+    found = dict(zip(credentials, reader.each(one, credentials), strict=True))
+    bindings = {name: answer for name, answer in found.items() if isinstance(answer, Binding)}
+    unreadable = {name: answer for name, answer in found.items() if isinstance(answer, str)}
     return TrustView(settings, bindings, unreadable), ""
 
 
