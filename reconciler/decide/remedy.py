@@ -237,5 +237,5 @@ def _removal(removal: AccessRemoval) -> str:
     if not removal.url and not removal.steps:
         return ""
     where = f" at {removal.url}" if removal.url else ""
-    how = f" ({removal.steps.rstrip('.')})" if removal.steps else ""
+    how = f": {removal.steps.rstrip('.')}" if removal.steps else ""
     return f"remove the app's access{where}{how}"

@@ -27,7 +27,7 @@ def test_a_revoked_grant_names_the_page_where_access_is_removed():
     remedy = remedy_for(Reason.GRANT_REVOKED, ACCOUNT, provider=PROVIDER, behaviour=behaviour)
     assert REMEDIES[Reason.GRANT_REVOKED].page is Page.REMOVAL
     assert remedy.page == "https://example.com/permissions"
-    assert remedy.first == "remove the app's access at https://example.com/permissions (Apps > Remove)"
+    assert remedy.first == "remove the app's access at https://example.com/permissions: Apps > Remove"
 
 
 def test_a_client_that_is_refused_names_the_console_and_not_how_to_make_a_client():
