@@ -49,7 +49,8 @@ def plan(
     session = make_session(options)
     desired = read_desired(session, manifests)
     with open_for_reading(session) as (store, layout), session.events.showing_progress():
-        observed = with_tightened_trust(session.settings, observe(store, layout, desired, jobs=jobs))
+        seen = observe(store, layout, desired, jobs=jobs, events=session.events)
+        observed = with_tightened_trust(session.settings, seen)
     chosen = plan_options(session, options, due_within=due_within)
     chosen.selection.check(desired, observed)
     made = make_plan(desired, observed, chosen)

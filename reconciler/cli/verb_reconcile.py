@@ -60,7 +60,7 @@ def reconcile(
     chosen = plan_options(session, options, due_within=due_within)
 
     def look(store: Any, layout: Any) -> Any:
-        return observe(store, layout, desired, jobs=jobs)
+        return observe(store, layout, desired, jobs=jobs, events=session.events)
 
     with calling(session, look=look, jobs=jobs, progress=True, init=init) as work:
         chosen.selection.check(desired, work.observed)

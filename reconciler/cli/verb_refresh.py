@@ -55,7 +55,7 @@ def refresh(
     chosen = plan_options(session, options, due_within=due_within)
 
     def look(store: Any, layout: Any) -> Any:
-        return observe(store, layout, desired, jobs=jobs, accounts=named or None)
+        return observe(store, layout, desired, jobs=jobs, accounts=named or None, events=session.events)
 
     with calling(session, look=look, jobs=jobs, progress=True) as work:
         if not named:

@@ -28,7 +28,8 @@ def status(manifests: str, output: str, fail_on_attention: bool, jobs: int, **op
     session = make_session(options)
     desired = read_desired(session, manifests)
     with open_for_reading(session) as (store, layout), session.events.showing_progress():
-        observed = with_tightened_trust(session.settings, observe(store, layout, desired, jobs=jobs))
+        seen = observe(store, layout, desired, jobs=jobs, events=session.events)
+        observed = with_tightened_trust(session.settings, seen)
     chosen = plan_options(session, options, due_within=None)
     chosen.selection.check(desired, observed)
     report = make_status(desired, observed, chosen)
