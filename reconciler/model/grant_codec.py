@@ -151,7 +151,7 @@ def _decode(document: Document) -> GrantRecord:
         client_id=_text(document["client_id"]),
         scopes=_texts(document.get("scopes", [])),
         requested_scopes=_texts(document.get("requested_scopes", [])),
-        subject=document.get("subject"),
+        subject=None if document.get("subject") is None else _text(document["subject"]),
         consent_digest=_text(document.get("consent_digest", "")),
         consented_at=_instant(document.get("consented_at")),
         refresh_expires_at=_instant(document.get("refresh_expires_at")),
