@@ -1,6 +1,6 @@
 # What a person or a CI calls. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all servers lint format bench lock clean
+.PHONY: help demo test test-slow test-all servers lint format docs bench lock clean
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
@@ -38,6 +38,9 @@ lint: $(VENV)/.installed ## style, types, floors, exemptions
 format: $(VENV)/.installed ## let ruff arrange the code
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+docs: $(VENV)/.installed ## write docs/reference and the README's picture anew, from the code
+	@$(CLEAN_ENV) $(VENV)/bin/python -m tests.docs.generate
 
 bench: $(VENV)/.installed ## measure, and write docs/performance.md
 	$(CLEAN_ENV) $(VENV)/bin/python -m tests.bench

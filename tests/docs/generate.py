@@ -1,4 +1,4 @@
-"""`python -m tests.docs.generate`: writes `docs/reference/*.md` from the code that they describe.
+"""`python -m tests.docs.generate`: writes `docs/reference/*.md`, and the README's picture, from the code that they describe.
 
 A page is made whole each time; what the code has and the words do not cover is an error here, so that nothing is left
 out in silence. `tests/docs/test_reference.py` fails where a page in Git is not what this would write.
@@ -17,6 +17,7 @@ from tests.docs.pages.json_output import json_output
 from tests.docs.pages.manifests import manifests
 from tests.docs.pages.states import states
 from tests.docs.pages.store import store
+from tests.docs.picture.readme import README, with_picture
 from tests.house.tree import ROOT
 
 FOLDER = Path("docs/reference")
@@ -35,12 +36,12 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 def main() -> int:
     (ROOT / FOLDER).mkdir(parents=True, exist_ok=True)
-    for name, make in PAGES.items():
-        file = FOLDER / f"{name}.md"
-        text = make()
-        if not (ROOT / file).exists() or (ROOT / file).read_text(encoding="utf-8") != text:
-            (ROOT / file).write_text(text, encoding="utf-8")
-            print(f"written: {file}")
+    made = {ROOT / FOLDER / f"{name}.md": make() for name, make in PAGES.items()}
+    made[README] = with_picture(README.read_text(encoding="utf-8"))
+    for file, text in made.items():
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+            print(f"written: {file.relative_to(ROOT)}")
     return 0
 
 

@@ -1,6 +1,6 @@
 """`docs/reference/base-providers.md`: what the shipped catalogue says, from the catalogue itself."""
 
-from reconciler.adapters.catalogue import load_catalogue
+from reconciler.adapters.manifest_catalogue import load_catalogue
 from reconciler.model.behaviour import Behaviour
 from reconciler.model.choices import LifetimeKind
 from reconciler.model.duration import format_duration

@@ -61,7 +61,7 @@ def _rows() -> Iterator[tuple[str, int, str, str]]:
         if kind in (errors.CasConflict, errors.WriteUnclear):
             continue  # settled by the engine, never shown
         words = (kind.__doc__ or "").split("\n")[0]
-        shown = words if words and not words.startswith("`problems`") else _WORDS.get(kind.__name__, "")
+        shown = _WORDS.get(kind.__name__) or words
         if not shown:
             raise ValueError(f"{kind.__name__} has no words")
         yield (
@@ -73,6 +73,7 @@ def _rows() -> Iterator[tuple[str, int, str, str]]:
 
 
 _WORDS = {
+    "ReconcilerError": "An error with no code of its own.",
     "UsageError": "The command line or the environment is wrong.",
     "ManifestError": "Manifests are invalid; every problem of the run is shown.",
     "GuardRefused": "A guard stopped the plan; the message names the flag that passes it.",

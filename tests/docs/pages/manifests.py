@@ -41,6 +41,7 @@ WORDS = {
     "IdReference.version": "a pinned version, as of its secret",
     "IdReference.mount": "as of its secret",
     "SecretReference.key": "the key",
+    "Parameter.description": "what the part is, for people",
     "ServerRules.description": "for people",
     "ServerRules.accessToken": "how long access tokens live",
     "ServerRules.refreshToken": "what becomes of refresh tokens",
