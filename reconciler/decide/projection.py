@@ -45,6 +45,7 @@ def blank_status(account: DesiredAccount, *, owner_mark: str, now: datetime) -> 
         owner=account.owner or "",
         source=str(account.location),
         protect=account.protect,
+        deletion_policy=account.deletion_policy.value,
         labels=account.labels,
     )
 
