@@ -65,6 +65,12 @@ class _Line:
     sent: int = 0
     again: bytes = b""
     resets: bool = False
+    pumps: list[threading.Thread] = field(default_factory=list)
+
+    def wait_ended(self) -> None:
+        """The kernel ends a connection when the last thread that reads from it has let go."""
+        for pump in self.pumps:
+            pump.join(timeout=5)
 
     def end(self, *, reset: bool = False) -> None:
         """Ends both sides; `reset` sends the client RST instead of FIN (a thread that reads is woken first)."""
@@ -147,6 +153,8 @@ class FaultProxy:
             lines, self._lines = self._lines, []
         for line in lines:
             line.end(reset=reset)
+        for line in lines:
+            line.wait_ended()
 
     def close(self) -> None:
         self._closing.set()
@@ -156,11 +164,12 @@ class FaultProxy:
 
     # --------------------------------------------------------------------------------------------------- threads
 
-    def _spawn(self, work: object, *given: object) -> None:
+    def _spawn(self, work: object, *given: object) -> threading.Thread:
         assert callable(work)
         thread = threading.Thread(target=work, args=given, daemon=True)
         self._threads.append(thread)
         thread.start()
+        return thread
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -178,8 +187,7 @@ class FaultProxy:
             with self._lock:
                 self.connections += 1
                 self._lines.append(line)
-            self._spawn(self._requests, line)
-            self._spawn(self._answers, line)
+                line.pumps = [self._spawn(self._requests, line), self._spawn(self._answers, line)]
 
     def _requests(self, line: _Line) -> None:
         try:
