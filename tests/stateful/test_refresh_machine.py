@@ -91,6 +91,7 @@ class RefreshMachine(RuleBasedStateMachine):
 
     # ---- what happens
 
+    @precondition(lambda self: len(self.alive) < 3)
     @rule(target=processes)
     def start(self) -> Process:
         self.serial += 1
@@ -124,13 +125,25 @@ class RefreshMachine(RuleBasedStateMachine):
             holder=holder,
         )
 
-    @rule(process=processes, count=st.integers(1, 12))
+    @rule(process=processes, count=st.integers(1, 20))
+    def move(self, process: Process, count: int) -> None:
+        self.go_on(process, count)
+
     def go_on(self, process: Process, count: int) -> None:
-        if process not in self.alive:
-            return
         for _ in range(count):
+            if process in self.alive:
+                process.step()
+                self._settle(process)
+
+    @rule(process=processes, kind=st.sampled_from([Exchange, WriteGrant]), beyond=st.integers(0, 1))
+    def go_to(self, process: Process, kind: type, beyond: int) -> None:
+        """To the very moment before it calls the provider or writes, or just past that."""
+        for _ in range(40):
+            if process not in self.alive or isinstance(process.effect, kind):
+                break
             process.step()
             self._settle(process)
+        self.go_on(process, beyond)
 
     def _settle(self, process: Process) -> None:
         ended = process.conclusion
@@ -153,7 +166,7 @@ class RefreshMachine(RuleBasedStateMachine):
             if process.holds:
                 self.explained = "killed with an answer in its hands"
 
-    @rule(seconds=st.sampled_from([1, 31, 61, 600, 1100]))
+    @rule(seconds=st.sampled_from([1, 31, 61, 1100]))
     def time_passes(self, seconds: int) -> None:
         self.world.clock.advance(timedelta(seconds=seconds))
         if seconds > 900 and any(process.holds for process in self.alive):
