@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,6 +24,12 @@ from reconciler.cli.options import (
 @manifests_flag
 @output_flag("text", "json", "markdown", "github")
 @flag("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
+@flag(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Save the plan for 'reconcile --plan'. It holds references, versions and digests, never a secret.",
+)
 @flag("--prune", is_flag=True, help="Also plan the removal of what is no longer declared.")
 @flag("--register-again", multiple=True, metavar="ADDRESS", help="Register anew despite an open intent.")
 @selection_flags
@@ -34,6 +41,7 @@ def plan(
     manifests: str,
     output: str,
     detailed_exitcode: bool,
+    out: Path | None,
     due_within: timedelta | None,
     jobs: int,
     **options: Any,
@@ -42,9 +50,11 @@ def plan(
     from reconciler.cli.calling_settings import with_tightened_trust
     from reconciler.cli.output import write_plan
     from reconciler.cli.planning import plan_options
+    from reconciler.cli.saved import save_plan
     from reconciler.cli.session import TOOL, make_session, open_for_reading, read_desired
     from reconciler.decide.plan import make_plan
     from reconciler.engine.observe import observe
+    from reconciler.report.json_document import plan_document
 
     session = make_session(options)
     desired = read_desired(session, manifests)
@@ -54,5 +64,7 @@ def plan(
     chosen = plan_options(session, options, due_within=due_within)
     chosen.selection.check(desired, observed)
     made = make_plan(desired, observed, chosen)
+    if out is not None:
+        save_plan(out, plan_document(made, tool=TOOL, commit=session.settings.commit))
     write_plan(made, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)
     return made.exit_code(detailed=detailed_exitcode)

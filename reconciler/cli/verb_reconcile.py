@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -24,6 +25,13 @@ from reconciler.cli.options import (
 @output_flag("text", "json", "markdown", "github")
 @flag("--fail-on-attention", is_flag=True, help="Exit 5 where an account needs a person.")
 @flag("--init-store", "init", is_flag=True, help="Make the store where there is none.")
+@flag(
+    "--plan",
+    "saved",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Do only what this saved plan holds; what has moved since is refused, exit 6.",
+)
 @flag("--prune", is_flag=True, help="Remove what is no longer declared. Nothing is removed without it.")
 @flag("--purge", is_flag=True, help="With --prune: destroy what is removed, instead of setting it aside.")
 @flag("--register-again", multiple=True, metavar="ADDRESS", help="Register anew despite an open intent.")
@@ -38,6 +46,7 @@ def reconcile(
     fail_on_attention: bool,
     init: bool,
     purge: bool,
+    saved: Path | None,
     due_within: timedelta | None,
     jobs: int,
     **options: Any,
@@ -46,6 +55,7 @@ def reconcile(
     from reconciler.cli.calling import calling
     from reconciler.cli.output import write_run
     from reconciler.cli.planning import plan_options
+    from reconciler.cli.saved import load_plan
     from reconciler.cli.session import TOOL, make_session, read_desired
     from reconciler.decide.plan import make_plan
     from reconciler.engine.observe import observe
@@ -55,6 +65,7 @@ def reconcile(
 
     if purge and not options["prune"]:
         raise UsageError("--purge destroys what --prune removes", hint="write both, or neither")
+    expected = None if saved is None else load_plan(saved, prune=options["prune"])
     session = make_session(options)
     desired = read_desired(session, manifests)
     chosen = plan_options(session, options, due_within=due_within)
@@ -70,7 +81,7 @@ def reconcile(
             desired,
             observed=work.observed,
             plan=plan,
-            options=ReconcileOptions(plan=chosen, purge=purge),
+            options=ReconcileOptions(plan=chosen, purge=purge, saved=expected),
             ports=work.ports,
         )
     write_run(report, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)

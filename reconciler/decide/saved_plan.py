@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.decide.changes import Change, Precondition
+from reconciler.decide.changes import REMOVALS, Change, Precondition
 from reconciler.decide.plan import Plan, plan_digest
 from reconciler.decide.results import Outcome, Result
 from reconciler.errors import UsageError
@@ -27,6 +27,11 @@ class SavedPlan:
 
     digest: str
     changes: Mapping[tuple[str, str], frozenset[Precondition]]
+
+    @property
+    def removes(self) -> bool:
+        """True where it removes something, which is done with `--prune` only."""
+        return any(action in REMOVALS for _, action in self.changes)
 
 
 def read_saved_plan(document: object) -> SavedPlan:

@@ -1,0 +1,49 @@
+"""A plan in a file, for `plan --out` and `reconcile --plan`: written whole or not at all, read within a limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from reconciler.decide.saved_plan import SavedPlan, read_saved_plan
+from reconciler.errors import UsageError, clean
+from reconciler.model.limits import MIB
+
+_LIMIT = 64 * MIB
+
+
+def save_plan(path: Path, document: str) -> None:
+    """UsageError where it cannot be written; an earlier file stays as it was then."""
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as draft:
+            draft.write(document)
+        os.replace(draft.name, path)
+    except OSError as error:
+        raise UsageError(
+            f"{clean(path)} cannot be written: {error.strerror or type(error).__name__}"
+        ) from None
+
+
+def load_plan(path: Path, *, prune: bool) -> SavedPlan:
+    """UsageError where it is no saved plan, or removes objects and `--prune` is not given."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LIMIT + 1)
+    except OSError as error:
+        raise UsageError(f"{clean(path)} cannot be read: {error.strerror or type(error).__name__}") from None
+    if len(raw) > _LIMIT:
+        raise UsageError(f"{clean(path)} is larger than any plan")
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise UsageError(
+            f"{clean(path)} is no saved plan", hint="save one with 'reconciler plan --out FILE'"
+        ) from None
+    saved = read_saved_plan(document)
+    if saved.removes and not prune:
+        raise UsageError(
+            "the saved plan removes objects", hint="write --prune too, or make a plan without it"
+        )
+    return saved

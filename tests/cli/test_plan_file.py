@@ -1,0 +1,51 @@
+"""`plan --out` and `reconcile --plan`: what was reviewed is what is done, or it is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.town import CLIENT_PATH, Town, account
+
+
+def test_a_saved_plan_is_done_as_it_was_reviewed(town: Town):
+    town.desk.run("plan", "--out", "plan.json", expect=0)
+    town.desk.write("sales/late.yaml", account("late"))
+    results = town.result("reconcile", "--plan", "plan.json", expect=0)
+    assert results["provider/sales/idp"]["outcome"] == "done"
+    assert results["account/sales/late"]["reason"] == "NotInPlan"
+
+
+def test_what_has_moved_since_is_refused(town: Town):
+    town.desk.run("plan", "--out", "plan.json", expect=0)
+    town.put_secret(CLIENT_PATH, "another")
+    said = town.desk.run("reconcile", "--plan", "plan.json", expect=6)
+    assert "version 1 when the plan was saved, 2 now" in " ".join(said.out.split())
+
+
+def test_a_saved_plan_holds_no_secret(town: Town):
+    town.desk.run("plan", "--out", "plan.json", expect=0)
+    text = (town.desk.folder / "plan.json").read_text()
+    assert town.client["client_secret"] not in text
+    assert json.loads(text)["kind"] == "plan"
+
+
+def test_a_saved_removal_needs_the_flag_again(town: Town):
+    town.settle()
+    (town.desk.folder / "manifests/sales/mail.yaml").unlink()
+    town.desk.run("plan", "--prune", "--out", "plan.json", expect=0)
+    assert "--prune" in town.desk.run("reconcile", "--plan", "plan.json", expect=64).err
+    results = town.result("reconcile", "--prune", "--plan", "plan.json", expect=0)
+    assert results["account/sales/mail"]["action"] == "forget"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"kind": "run"}', "[" * 100_000], ids=len)
+def test_what_is_no_plan_is_a_usage_error(town: Town, content: str):
+    (town.desk.folder / "plan.json").write_text(content)
+    assert town.desk.run("reconcile", "--plan", "plan.json", expect=64).err.startswith("error: ")
+
+
+def test_a_plan_that_is_not_there_or_cannot_be_written_is_a_usage_error(town: Town):
+    assert "cannot be read" in town.desk.run("reconcile", "--plan", "nowhere.json", expect=64).err
+    assert "cannot be written" in town.desk.run("plan", "--out", "nowhere/plan.json", expect=64).err
