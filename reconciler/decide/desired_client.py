@@ -102,6 +102,14 @@ def _id_reference(
             )
             return None
         return SecretRef(own, ref.key, ref.version)
+    if ref.key == secret.key:
+        # A client id is no secret: it is shown, recorded in metadata, and sent through the person's browser.
+        complaints.at(
+            place,
+            "spec.client.idRef names the key of the client secret itself",
+            hint="name the key that holds the client id",
+        )
+        return None
     if own not in (None, secret.path) or ref.version not in (None, secret.version):
         complaints.at(
             place,

@@ -19,12 +19,15 @@ from reconciler.engine.run import Run
 from reconciler.errors import GuardRefused, ObjectFailed, PathDenied, ProviderFailed, SecretMissing, clean
 from reconciler.model.behaviour import ClientAuth
 from reconciler.model.desired import DesiredProvider, Registration, SecretRef
+from reconciler.model.literal import looks_secret
 from reconciler.model.observed import ObservedProvider
 from reconciler.model.ready import ClientCredentials, ReadyProvider
 from reconciler.model.registration import RegistrationRecord
 from reconciler.model.secret import Secret
 from reconciler.model.status import ProviderStatus
 from reconciler.model.trust import TrustView
+
+_LONGEST_ID = 512
 
 
 def ready_provider(
@@ -74,7 +77,9 @@ def static_client(
     desired = prepared.desired
     credentials, version = _static_credentials(desired, ports)
     if status is not None and status.client_id and status.client_id != credentials.client_id:
-        _refuse_client(desired, status, f"its client is now {clean(credentials.client_id)}", options=options)
+        # What a reference leads to is not shown before it is known to be an id: Git may have moved the reference.
+        now = clean(credentials.client_id) if desired.client.id is not None else "another"
+        _refuse_client(desired, status, f"its client is now {now}", options=options)
     ready = ready_with(prepared, credentials, observed=observed)
     last_good = _last_good(desired, status, credentials, version=version, ports=ports)
     return replace(
@@ -131,14 +136,28 @@ def _static_credentials(
     if client.id is not None:
         client_id = client.id
     elif client.id_ref is not None:
-        client_id = _read(desired, client.id_ref, ports)[0].reveal()
-        if not client_id.isprintable() or len(client_id) > 512:
-            raise SecretMissing(f"{desired.address}: what stands at {client.id_ref} is no client id")
+        client_id = _referenced_id(desired, client.id_ref, secret=secret[0] if secret else None, ports=ports)
     else:
         raise ProviderFailed(f"{desired.address}: its client has no id")
     auth = behaviour.client_auth if secret else ClientAuth.NONE
     credentials = ClientCredentials(client_id, secret[0] if secret else None, auth, behaviour.basic_encoding)
     return credentials, secret[1] if secret else None
+
+
+def _referenced_id(
+    desired: DesiredProvider, ref: SecretRef, *, secret: Secret | None, ports: ProviderPorts
+) -> str:
+    """A client id is shown, recorded and sent through a browser: what may be a secret does not become one."""
+    found = _read(desired, ref, ports)[0]
+    client_id = found.reveal()
+    if not client_id.isprintable() or len(client_id) > _LONGEST_ID:
+        raise SecretMissing(f"{desired.address}: what stands at {ref} is no client id")
+    if found == secret or looks_secret(client_id, known_only=True):
+        raise SecretMissing(
+            f"{desired.address}: what stands at {ref} is a secret, and a client id is none",
+            hint="let spec.client.idRef name the key that holds the client id",
+        )
+    return client_id
 
 
 def _last_good(

@@ -150,6 +150,15 @@ def test_a_client_id_may_be_a_key_of_the_same_secret():
     assert str(own.client.id_ref) == "clients/p#client_id?version=3"
 
 
+def test_the_key_of_the_client_secret_holds_no_client_id():
+    desired = declare(
+        provider("base: google\nclient: {idRef: {key: s}, secretRef: {path: clients/p, key: s, version: 3}}")
+    )
+    assert [p.message for p in desired.problems] == [
+        "spec.client.idRef names the key of the client secret itself"
+    ]
+
+
 def test_a_public_client_has_an_id_and_no_secret():
     own = only_provider(provider("client: {id: abc}\nserver: {clientAuth: none, issuer: https://x.example}"))
     assert own.behaviour.client_auth is ClientAuth.NONE

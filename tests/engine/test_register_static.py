@@ -164,6 +164,30 @@ def test_a_client_id_that_changed_behind_a_reference_is_a_guard(world: Registeri
     assert world.status().client_id == "id-3"
 
 
+@pytest.mark.parametrize("text", ["s3-the-very-secret", "GOCSPX-0123456789abcdefghijklmn"])
+def test_a_reference_for_the_client_id_that_leads_to_a_secret_is_refused_and_not_shown(
+    world: RegisteringWorld, text: str
+):
+    world.put_secret(CLIENT, client_secret="s3-the-very-secret", other=text)
+    client = DesiredClient(id_ref=secret_ref(CLIENT, "other"), secret_ref=secret_ref(CLIENT))
+    result, ready = world.apply(static_provider(client=client))
+    assert result is not None
+    assert (result.outcome, result.reason) == (Outcome.FAILED, "SecretMissing")
+    assert ready is None
+    assert text not in repr(result)
+
+
+def test_what_a_moved_reference_leads_to_is_not_shown_by_the_guard(world: RegisteringWorld):
+    ids = {"client_id": "id-2", "password": "correct horse battery staple"}
+    world.put_secret(CLIENT, client_secret="s2", **ids)
+    for key in ids:
+        client = DesiredClient(id_ref=secret_ref(CLIENT, key), secret_ref=secret_ref(CLIENT))
+        result, _ = world.apply(static_provider(client=client, digest=key.ljust(16, "0")))
+    assert result is not None
+    assert (result.outcome, result.reason) == (Outcome.REFUSED, "ClientReplaced")
+    assert "correct horse" not in repr(result)
+
+
 def test_a_client_id_that_changed_in_git_shows_in_the_plan(world: RegisteringWorld):
     world.apply(static_provider())
     change = world.change(static_provider(client_id="client-2", digest="2" * 16))
