@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters import catalogue
+from reconciler.adapters import manifest_catalogue as catalogue
 from reconciler.errors import ManifestError
 
 
