@@ -175,11 +175,11 @@ def observe(run: Run, account: DesiredAccount) -> ObservedAccount:
     return ObservedAccount(account.address, tokens, grants, status)
 
 
-def refresh_once(place: Place, run: Run, name: str) -> Result:
+def refresh_once(place: Place, run: Run, name: str, *, force: bool = False) -> Result:
     """What `reconciler refresh` does for one account that is due."""
     account, provider = account_named(name), place.provider
     work = RefreshWork(account, provider, observe(run, account), ObservedProvider(provider.desired.address))
-    (result,) = refresh_accounts(run, [work], now=run.store.server_time() + LATER)
+    (result,) = refresh_accounts(run, [work], now=run.store.server_time() + LATER, force=force)
     return result
 
 
