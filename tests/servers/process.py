@@ -87,8 +87,15 @@ class Child:
         self.process.wait(timeout=10)
 
     def freeze(self) -> None:
-        """SIGSTOP: the process keeps its sockets and answers nothing."""
+        """SIGSTOP: the process keeps its sockets and answers nothing, once each of its threads has stopped."""
         self.process.send_signal(signal.SIGSTOP)
+        ends_at = time.monotonic() + 10
+        while not self._stopped() and time.monotonic() < ends_at:
+            time.sleep(0.005)
+
+    def _stopped(self) -> bool:
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
