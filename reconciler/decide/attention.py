@@ -39,7 +39,8 @@ _RANK = {
 
 def account_attention(view: AccountView, health: Health) -> Attention | None:
     """One account's line, or None where nobody is needed."""
-    if not health.needs_person:
+    if not health.needs_person or health.reason is Reason.MANIFEST_INVALID:
+        # An invalid manifest is told as a problem, at its line.
         return None
     remedy = account_remedy(view, health)
     status = view.status

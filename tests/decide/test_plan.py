@@ -157,7 +157,7 @@ def test_an_invalid_manifest_is_neither_changed_nor_taken_for_removed():
     problem = Problem(Location("manifests/team/other.yaml", 3, 7), "unknown key 'secretref'")
     desired = replace(gone(whole, [broken]), broken=frozenset({broken}), problems=(problem,))
     made = plan(desired, all_applied(whole), prune=True)
-    assert (made.changes, made.removable) == ((), ())
+    assert (made.changes, made.removable, made.attention) == ((), (), ())
     assert made.exit_code() == 65
     assert made.frozen
 
