@@ -12,7 +12,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self, TextIO
@@ -54,6 +54,12 @@ def told(text: str, *, level: str, event: str, as_json: bool, **fields: Field) -
         return text
     said = {"time": format_instant(datetime.now(UTC)), "level": level, "event": event, "message": text}
     return json.dumps(said | {name: value for name, value in fields.items() if value is not None})
+
+
+def leave_stdout() -> None:
+    """Nobody reads it any more; Python must not try to flush what is left."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class LogLines:

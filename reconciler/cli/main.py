@@ -19,7 +19,7 @@ from typing import NoReturn
 import click
 
 from reconciler import __version__
-from reconciler.cli.console import told
+from reconciler.cli.console import leave_stdout, told
 from reconciler.cli.options import CONTEXT_SETTINGS
 from reconciler.errors import ReconcilerError, UsageError, clean
 
@@ -108,6 +108,7 @@ def main() -> NoReturn:
 
 def run(args: list[str]) -> int:
     """Run one command line and return its exit code."""
+    stdout, stderr = sys.stdout, sys.stderr
     try:
         code = cli.main(args=args, prog_name="reconciler", standalone_mode=False)
         sys.stdout.flush()
@@ -116,8 +117,8 @@ def run(args: list[str]) -> int:
         say_error(error, as_json=_wants_json(args))
         return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        return 64
+        click.echo(error.format_message(), err=True)
+        return UsageError.exit_code
     except click.UsageError as error:
         hint = f"run '{error.ctx.command_path} --help'" if error.ctx is not None else None
         say_error(UsageError(clean(error.format_message(), cap=400), hint=hint), as_json=_wants_json(args))
@@ -129,8 +130,15 @@ def run(args: list[str]) -> int:
         say_error(ReconcilerError("interrupted"), as_json=_wants_json(args))
         return 130
     except BrokenPipeError:
-        # Whoever read our output has left (`| head`): not an error, but Python must not try to flush again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has left (`| head`): not an error.
+        leave_stdout()
+        return 0
+    except SystemExit:
+        # Click ends by itself where stdout is gone, and puts something in its place that takes no more.
+        if sys.stdout is stdout:
+            raise
+        sys.stdout, sys.stderr = stdout, stderr
+        leave_stdout()
         return 0
     except Exception as error:  # noqa: BLE001 - the last net: nothing may print a traceback with values in it
         frame = traceback.extract_tb(error.__traceback__)[-1]

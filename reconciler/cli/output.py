@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
-from reconciler.cli.console import Console
+from reconciler.cli.console import Console, leave_stdout
 from reconciler.decide.plan import Plan
 from reconciler.decide.results import RunReport
 from reconciler.decide.status_view import StatusReport
@@ -19,6 +21,15 @@ def _style(console: Console) -> Style:
     return Style(color=console.color, width=console.width)
 
 
+def _print(document: str) -> None:
+    """Write it. A reader that has left (`| head`) is no error, and changes nothing about how the run ended."""
+    try:
+        click.echo(document, nl=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        leave_stdout()
+
+
 def write_plan(plan: Plan, *, output: str, console: Console, tool: str, commit: str) -> None:
     match output:
         case "json":
@@ -29,7 +40,7 @@ def write_plan(plan: Plan, *, output: str, console: Console, tool: str, commit: 
             document = github.annotate_plan(plan)
         case _:
             document = text.render_plan(plan, _style(console))
-    click.echo(document, nl=False)
+    _print(document)
 
 
 def write_run(report: RunReport, *, output: str, console: Console, tool: str, commit: str) -> None:
@@ -42,7 +53,7 @@ def write_run(report: RunReport, *, output: str, console: Console, tool: str, co
             document = github.annotate_run(report)
         case _:
             document = text.render_run(report, _style(console))
-    click.echo(document, nl=False)
+    _print(document)
 
 
 def write_status(status: StatusReport, *, output: str, console: Console, tool: str, commit: str) -> None:
@@ -53,7 +64,7 @@ def write_status(status: StatusReport, *, output: str, console: Console, tool: s
             document = markdown.render_status(status, tool=tool, commit=commit)
         case _:
             document = text.render_status(status, _style(console))
-    click.echo(document, nl=False)
+    _print(document)
 
 
 def write_problems(desired: Desired, *, output: str, console: Console, tool: str) -> None:
@@ -64,4 +75,4 @@ def write_problems(desired: Desired, *, output: str, console: Console, tool: str
             document = github.annotate_problems(desired.problems)
         case _:
             document = text.render_problems(desired, _style(console))
-    click.echo(document, nl=False)
+    _print(document)

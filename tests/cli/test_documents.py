@@ -142,7 +142,11 @@ def test_the_summary_counts_what_the_document_lists(town: Town):
     listed: dict[str, int] = {}
     for change in [*plan["changes"], *plan["maintenance"]]:
         listed[change["action"]] = listed.get(change["action"], 0) + 1
-    counted = {name: count for name, count in plan["summary"].items() if count and name not in ("attention", "unchanged")}
+    counted = {
+        name: count
+        for name, count in plan["summary"].items()
+        if count and name not in ("attention", "unchanged")
+    }
     assert counted == listed
     assert plan["summary"]["attention"] == len(plan["attention"])
 

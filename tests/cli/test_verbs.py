@@ -55,7 +55,9 @@ def test_validate_of_valid_manifests(town: Town):
 
 def test_init_store_makes_a_store_and_leaves_one_that_is_there(desk: Keyboard):
     first = desk.run("init-store", "--trust", "strict", expect=0)
-    assert first.out == f"sqlite {desk.folder}/store/store.db: store of format 1 under 'reconciler' is ready\n"
+    assert (
+        first.out == f"sqlite {desk.folder}/store/store.db: store of format 1 under 'reconciler' is ready\n"
+    )
     assert desk.run("init-store", "--trust", "tofu", "--loopback", expect=0).out == first.out
     assert desk.run("trust", "--show", expect=0).out == "mode strict · loopback refused\n"
 
@@ -66,9 +68,9 @@ def test_secret_is_set_listed_without_its_value_and_removed(desk: Keyboard):
     assert said == type(said)(0, f"{CLIENT_PATH}#client_secret is version 1\n", "")
     desk.run("secret", "set", CLIENT_PATH, "client_id", stdin="an-id", expect=0)
     listed = desk.run("secret", "list", expect=0)
-    assert re.fullmatch(
-        rf"{CLIENT_PATH}  version 2  \S+Z  client_id, client_secret\n", listed.out
-    ), listed.out
+    assert re.fullmatch(rf"{CLIENT_PATH}  version 2  \S+Z  client_id, client_secret\n", listed.out), (
+        listed.out
+    )
     assert value not in listed.out + listed.err
     desk.run("secret", "rm", CLIENT_PATH, "client_id", expect=0)
     assert desk.run("secret", "rm", CLIENT_PATH, expect=0).out == f"{CLIENT_PATH} is removed\n"
@@ -76,10 +78,14 @@ def test_secret_is_set_listed_without_its_value_and_removed(desk: Keyboard):
     assert desk.run("secret", "list", "clients/nobody").err == "no secrets under clients/nobody\n"
 
 
-def test_secret_at_a_terminal_is_asked_for_twice_and_never_echoed(desk: Keyboard, monkeypatch: pytest.MonkeyPatch):
+def test_secret_at_a_terminal_is_asked_for_twice_and_never_echoed(
+    desk: Keyboard, monkeypatch: pytest.MonkeyPatch
+):
     # click's hidden prompt reads the terminal itself, which a stream in memory is not.
     asked: list[str] = []
-    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda prompt: asked.append(prompt) or "typed-s3cret")
+    monkeypatch.setattr(
+        "click.termui.hidden_prompt_func", lambda prompt: asked.append(prompt) or "typed-s3cret"
+    )
     said = desk.at_terminal(
         "secret", "set", CLIENT_PATH, "client_secret", answers=lambda seen: "never asked this way", expect=0
     )
@@ -97,7 +103,9 @@ def test_a_secret_that_cannot_be_one_is_refused(desk: Keyboard, stdin: bytes, wo
     assert said.out == ""
 
 
-@pytest.mark.parametrize("path", ["../../sys/policies", "clients//idp", "/clients/idp", "reconciler/grants/sales/crm"])
+@pytest.mark.parametrize(
+    "path", ["../../sys/policies", "clients//idp", "/clients/idp", "reconciler/grants/sales/crm"]
+)
 def test_a_secret_is_only_put_where_secrets_of_people_are(desk: Keyboard, path: str):
     said = desk.run("secret", "set", path, "client_secret", stdin="x")
     assert said.code in (3, 64), said
@@ -181,7 +189,10 @@ def test_trust_is_shown_bound_and_revoked(sandbox: Sandbox, desk: Keyboard):
     assert "a person must agree" in alone.err
     bound = desk.run("trust", "sales/idp", "--yes", expect=0)
     assert bound.out == f"{CLIENT_PATH} → {sandbox.issuer}\n"
-    assert desk.run("trust", "sales/idp", "--yes", expect=0).out == f"{CLIENT_PATH} → {sandbox.issuer} (already)\n"
+    assert (
+        desk.run("trust", "sales/idp", "--yes", expect=0).out
+        == f"{CLIENT_PATH} → {sandbox.issuer} (already)\n"
+    )
     assert desk.run("trust", "--show", expect=0).out == (
         f"mode strict · loopback admitted\n{CLIENT_PATH} → {sandbox.issuer}\n"
     )
@@ -216,7 +227,9 @@ def test_trust_settings_change_what_is_named_and_keep_the_rest(desk: Keyboard):
 def test_schema_lists_prints_and_writes(desk: Keyboard):
     names = desk.run("schema", "--list", expect=0).out.split()
     assert names == sorted(names)
-    assert {"account", "base-provider", "manifest", "plan", "provider", "run", "status", "validate"} <= set(names)
+    assert {"account", "base-provider", "manifest", "plan", "provider", "run", "status", "validate"} <= set(
+        names
+    )
     for name in names:
         assert desk.run("schema", name, expect=0).json["$schema"].startswith("https://json-schema.org/")
     desk.run("schema", "--out", "made", expect=0)

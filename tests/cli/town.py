@@ -41,7 +41,11 @@ spec:
 
 
 def account(
-    name: str, *, provider: str = "idp", owner: str = "ana@example.com", scopes: str = "profile, offline_access"
+    name: str,
+    *,
+    provider: str = "idp",
+    owner: str = "ana@example.com",
+    scopes: str = "profile, offline_access",
 ) -> str:
     return f"""\
 {HEADER}kind: Account
