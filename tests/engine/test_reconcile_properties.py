@@ -71,7 +71,7 @@ def _do(world, step, argument):
                 world.consents(argument)
         case "reconcile":
             world.reconcile(prune=argument, allowed=EVERYTHING_ALLOWED)
-        case "secret":
+        case _:
             world.put_secret("client-secret")
 
 
