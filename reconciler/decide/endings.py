@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.decide.grant_writes import Newer, NotStored, Settled, Stored, commit, release, settled
+from reconciler.decide.intents import doubt_left
 from reconciler.decide.presenting import Presented
 from reconciler.decide.refresh_effects import (
     Conclusion,
@@ -149,7 +150,9 @@ def _kept(
 
     def rebase(onto: GrantRecord) -> GrantRecord:
         record = settled(onto, op_id=op_id, phase=Phase.DONE)
-        return replace(record, refresh_token=error.refresh_token, last_try=now, origin=task.origin)
+        return replace(
+            record, refresh_token=error.refresh_token, doubt=None, last_try=now, origin=task.origin
+        )
 
     outcome = yield from commit(
         task,
@@ -202,10 +205,9 @@ def _refused(task: RefreshTask, held: Grant, error: TokenError, *, op_id: str) -
     ending = _end(Ending.REFUSED, held, verdict.reason if verdict is not None else error.reason)
     if record.intent is None and not speaks_of_grant(error.judge):
         return ending
+    left = replace(record, verdict=verdict, doubt=doubt_left(record, now=now), last_try=now)
     released = settled(
-        replace(record, verdict=verdict, last_try=now, owner=task.owner_mark, removal=task.removal),
-        op_id=op_id,
-        phase=Phase.RELEASED,
+        replace(left, owner=task.owner_mark, removal=task.removal), op_id=op_id, phase=Phase.RELEASED
     )
     step = Step.VERDICT if record.intent is None else Step.RELEASE
     outcome = yield from release(released, cas=held.version, step=step)
@@ -268,6 +270,7 @@ def _renewed(
         refresh_expires_at=tokens.refresh_expires_at or onto.refresh_expires_at,
         token_set=(tokens if has_access else onto.token_set) if task.needs_intent else None,
         verdict=None,
+        doubt=None,
         last_try=now,
         owner=task.owner_mark,
         removal=task.removal,

@@ -6,7 +6,8 @@ Rules:
 - where the base has a grace longer than one HTTP deadline, also as soon as the intent is older than one HTTP deadline,
   while grace remains: that is what a grace is for;
 - until an intent is two HTTP deadlines old its result is worth waiting for; after that it is `held`;
-- an `unclear` intent may be tried again by anybody after a minute, for as long as answers are unclear.
+- an `unclear` intent may be tried again by anybody after a minute, for as long as answers are unclear;
+- a refusal that says nothing of the grant releases an intent, and settles nothing of the intents before it.
 Ages are the version's `created_time` against the store's clock, never ours.
 """
 
@@ -18,7 +19,7 @@ from enum import Enum, auto
 
 from reconciler.decide.refresh_effects import RefreshTask
 from reconciler.model.behaviour import Rotation
-from reconciler.model.grant import Intent, Phase
+from reconciler.model.grant import Doubt, GrantRecord, Intent, Phase
 
 
 class Way(Enum):
@@ -63,10 +64,13 @@ def _in_grace(task: RefreshTask, *, age: timedelta) -> bool:
 
 
 def next_intent(
-    task: RefreshTask, *, op_id: str, fingerprint: str, before: Intent | None, now: datetime, own: bool
+    task: RefreshTask, record: GrantRecord, *, op_id: str, fingerprint: str, now: datetime, own: bool
 ) -> Intent:
-    """Our intent, where `before` is the one that it replaces (`own`: an earlier one of this very refresh)."""
+    """Our intent on top of `record`, after what stands in it (`own`: an earlier intent of this very refresh)."""
+    before, doubt = record.intent, record.doubt
     attempts, since, interrupted = 1, now, False
+    if doubt is not None:
+        attempts, since, interrupted = doubt.attempts + 1, doubt.since, doubt.interrupted
     if before is not None:
         attempts = before.attempts + (0 if own else 1)
         since = before.since or now
@@ -83,3 +87,11 @@ def next_intent(
         since=since,
         interrupted=interrupted,
     )
+
+
+def doubt_left(record: GrantRecord, *, now: datetime) -> Doubt | None:
+    """What stays doubtful when the intent in `record` is released by a refusal: those before it had no known end."""
+    intent = record.intent
+    if intent is None or not (intent.interrupted or intent.attempts > 1):
+        return record.doubt
+    return Doubt(intent.since or now, max(intent.attempts - 1, 1), intent.interrupted)

@@ -45,7 +45,7 @@ from reconciler.decide.refresh_effects import (
     Written,
 )
 from reconciler.errors import HeldByAnother
-from reconciler.model.grant import Phase
+from reconciler.model.grant import GrantRecord, Phase
 from reconciler.model.state import Reason
 
 _FIRST_POLL = 0.1
@@ -138,7 +138,11 @@ def _look_again(task: RefreshTask, *, first: int, own: set[str]) -> Steps[Conclu
         return Conclusion(Ending.STORE_FAILED, trouble=read.error)
     now: datetime = yield Now()
     waited = read.version != first and not _is_own(read, own)
-    return presentable(task, read, now=now, waited=waited)
+    found = presentable(task, read, now=now, waited=waited)
+    if waited and isinstance(found, Grant) and _was_released(found.record):
+        # The winner was refused for now, and that is its result: the provider is not asked the same again.
+        return _held(found)
+    return found
 
 
 def _respect(task: RefreshTask, grant: Grant, *, own: set[str], now: datetime) -> Steps[bool | Conclusion]:
@@ -177,9 +181,9 @@ def _announce(
     op_id: str = yield NewOp()
     intent = next_intent(
         task,
+        record,
         op_id=op_id,
         fingerprint=task.fingerprint(record),
-        before=record.intent,
         now=now,
         own=record.intent is not None and record.intent.op_id in own,
     )
@@ -199,6 +203,10 @@ def _announce(
             return None
         outcome = Written(back.version)
     return _Claim(replace(grant, record=announced, version=outcome.version), op_id, started)
+
+
+def _was_released(record: GrantRecord) -> bool:
+    return record.intent is None and record.op is not None and record.op.phase is Phase.RELEASED
 
 
 def _is_own(read: GrantRead, own: set[str]) -> bool:

@@ -111,6 +111,7 @@ def _completed(
         token_set=tokens if needs_intent else None,
         op=Op(run.entropy.token(_OP_BYTES), Phase.DONE),
         intent=None,
+        doubt=None,
         verdict=None,
         forgotten=False,
         owner=ownership_mark(run.owner),

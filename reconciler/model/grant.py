@@ -88,6 +88,16 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """What is left of intents that ended without a known answer, once a later one was released by a refusal that says
+    nothing of the grant: the refresh token may have been spent all the same. It ends with that token."""
+
+    since: datetime
+    attempts: int
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What the provider's last definite refusal means. `confirmed` False: a suspicion, seen once."""
 
@@ -132,6 +142,7 @@ class GrantRecord:
     """Only for grants whose rotation needs an intent: the last answer, whole."""
     op: Op | None = None
     intent: Intent | None = None
+    doubt: Doubt | None = None
     verdict: Verdict | None = None
     last_try: datetime | None = None
     removal: Removal = Removal()

@@ -14,6 +14,7 @@ from typing import Any
 from reconciler.errors import RecordInvalid
 from reconciler.model.duration import format_instant, parse_instant
 from reconciler.model.grant import (
+    Doubt,
     GrantRecord,
     Holder,
     Intent,
@@ -61,6 +62,7 @@ def _encode(grant: GrantRecord) -> dict[str, Any]:
         "token_set": _encode_tokens(grant.token_set),
         "op": grant.op and {"id": grant.op.id, "phase": grant.op.phase.value},
         "intent": _encode_intent(grant.intent),
+        "doubt": _encode_doubt(grant.doubt),
         "verdict": _encode_verdict(grant.verdict),
         "last_try": _time(grant.last_try),
         "removal": {
@@ -111,6 +113,16 @@ def _encode_intent(intent: Intent | None) -> dict[str, Any] | None:
     }
 
 
+def _encode_doubt(doubt: Doubt | None) -> dict[str, Any] | None:
+    if doubt is None:
+        return None
+    return {
+        "since": format_instant(doubt.since),
+        "attempts": doubt.attempts,
+        "interrupted": doubt.interrupted,
+    }
+
+
 def _encode_verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     if verdict is None:
         return None
@@ -158,6 +170,7 @@ def _decode(document: Document) -> GrantRecord:
         token_set=_decode_tokens(document.get("token_set")),
         op=None if op is None else Op(_text(op["id"]), Phase(op["phase"])),
         intent=_decode_intent(document.get("intent")),
+        doubt=_decode_doubt(document.get("doubt")),
         verdict=_decode_verdict(document.get("verdict")),
         last_try=_instant(document.get("last_try")),
         removal=Removal(
@@ -209,6 +222,12 @@ def _decode_intent(value: Any) -> Intent | None:
         since=_instant(value.get("since")),
         interrupted=value.get("interrupted") is True,
     )
+
+
+def _decode_doubt(value: Any) -> Doubt | None:
+    if value is None:
+        return None
+    return Doubt(parse_instant(value["since"]), int(value["attempts"]), value["interrupted"] is True)
 
 
 def _decode_verdict(value: Any) -> Verdict | None:

@@ -1,11 +1,16 @@
 """A process was killed: whose intent may be taken over when, and what is said of it (DESIGN §6.10)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from reconciler.model.answer import HttpAnswer
 from reconciler.model.behaviour import Rotation
-from reconciler.model.grant import Holder
+from reconciler.model.grant import Holder, Op, Phase
 from reconciler.model.state import AccountState, Reason
-from tests.engine.refresh_world import LAYOUT, dies_at, due
+from tests.engine.refresh_world import LAYOUT, dies_at, due, take_over
+from tests.simulators.token_endpoint import answer
 
 
 def test_two_pods_on_one_node_are_not_taken_for_each_other():
@@ -90,6 +95,54 @@ def test_an_interruption_after_an_interruption_still_names_the_cause():
     other = world.make_run(store=world.store.another_client(), is_dead=lambda holder: True)
     (result,) = world.refresh(run=other)
     assert result.reason == Reason.INTERRUPTED_ROTATION
+
+
+@pytest.mark.parametrize(
+    "busy", [answer(429, {}), answer(401, {"error": "invalid_client"})], ids=["429", "invalid_client"]
+)
+def test_an_interruption_is_still_named_when_the_provider_was_busy_at_the_takeover(busy: HttpAnswer):
+    world, drive = due()
+    dies_at(world, "refresh.answer-received")
+    other = world.make_run(store=world.store.another_client(), is_dead=lambda holder: True)
+    world.server.faults.append(busy)
+    world.refresh(run=other)
+    assert world.grant(drive).intent is None
+    world.clock.advance(timedelta(hours=2))
+    result = world.refresh_one()
+    assert (result.outcome, result.reason) == ("refused", Reason.INTERRUPTED_ROTATION)
+    assert world.account_status(drive).reason is Reason.INTERRUPTED_ROTATION
+
+
+def test_a_doubt_ends_with_the_refresh_token_that_it_is_about():
+    world, drive = due()
+    dies_at(world, "refresh.intent-written")
+    other = world.make_run(store=world.store.another_client(), is_dead=lambda holder: True)
+    world.server.faults.append(answer(429, {}))
+    world.refresh(run=other)
+    assert world.grant(drive).doubt is not None
+    world.clock.advance(timedelta(hours=2))
+    assert world.refresh_one().outcome == "done"
+    assert world.grant(drive).doubt is None
+
+
+def test_whoever_waited_for_a_refresh_that_was_refused_for_now_does_not_call_again():
+    """The loser uses the winner's result, and a busy provider is one (DESIGN §6.3)."""
+    world, drive = due()
+    take_over(world, drive)
+    slept = world.clock.sleep
+
+    def sleep(seconds: float) -> None:
+        slept(seconds)
+        their = world.grant(drive)
+        if their.intent is not None:
+            stands = world.store.read(LAYOUT.grant(drive.address))
+            released = replace(their, intent=None, op=Op("theirs", Phase.RELEASED))
+            world.store.write(LAYOUT.grant(drive.address), released.to_document(), cas=stands.version)
+
+    world.clock.sleep = sleep  # type: ignore[method-assign]  # the winner ends while we wait
+    result = world.refresh_one()
+    assert (result.outcome, result.code) == ("held", 6)
+    assert world.server.seen == []
 
 
 def test_ten_failed_intents_in_a_row_do_not_push_the_refresh_token_out():

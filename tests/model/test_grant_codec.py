@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import RecordInvalid
 from reconciler.model.grant import (
+    Doubt,
     GrantRecord,
     Holder,
     Intent,
@@ -55,6 +56,7 @@ FULL = GrantRecord(
         since=T0,
         interrupted=True,
     ),
+    doubt=Doubt(since=T0, attempts=2, interrupted=True),
     verdict=Verdict(ErrorClass.NEEDS_CONSENT, Reason.GRANT_REVOKED, T0, T0, confirmed=True, code="x"),
     last_try=T0,
     removal=Removal(DeletionPolicy.REVOKE, True, "client", "provider/a/b", "https://as.example.com/revoke"),
