@@ -65,8 +65,8 @@ class TerminalPerson:
             click.echo(f"  scope {clean(scope)}{added}", err=True)
         click.echo(f"\nOpen this link and allow the access:\n\n{url}\n", err=True)
         if self._browser:
-            with contextlib.suppress(webbrowser.Error):
-                webbrowser.open(url)
+            # A browser of the terminal (BROWSER=lynx) keeps its caller until it ends, and we must listen meanwhile.
+            threading.Thread(target=_open_browser, args=(url,), daemon=True).start()
 
     def wait_callback(self, judge: Judge) -> Callback | CallbackRefused | None:
         if self._listener is not None:
@@ -89,3 +89,8 @@ class TerminalPerson:
                 return verdict
             click.echo(f"That is not it: {verdict.message}. Try again, or press Ctrl-C to give up.", err=True)
         return None
+
+
+def _open_browser(url: str) -> None:
+    with contextlib.suppress(webbrowser.Error, OSError):
+        webbrowser.open(url)

@@ -148,7 +148,7 @@ class Stage:
         """A person is there: stdin and stderr are a terminal, and the browser is a script that presses Allow."""
         press = self.folder / "bin" / "press.py"
         press.write_text(_PRESS.format(subject=block.directives.get("person", "")))
-        environment = {**self.environment, "BROWSER": f"{sys.executable} {press} %s &"}
+        environment = {**self.environment, "BROWSER": f"{sys.executable} {press} %s"}
         ours, theirs = pty.openpty()
         try:
             process = subprocess.Popen(

@@ -61,5 +61,6 @@ def test_no_page_is_left_without_a_way_to_it():
             if target.suffix == ".md" and target.exists() and target not in reached:
                 reached.add(target)
                 left.append(target)
-    pages = set((ROOT / "docs").rglob("*.md"))
+    # What `make bench` writes may not be there yet, so nothing may link to it.
+    pages = set((ROOT / "docs").rglob("*.md")) - {ROOT / "docs" / "performance.md"}
     assert sorted(str(page.relative_to(ROOT)) for page in pages - reached) == []

@@ -25,7 +25,7 @@ MEANINGS = {
         "accounts need a person: with `--fail-on-attention`, or `consent` without a terminal",
         "follow the commands of the report",
     ),
-    6: ("another run holds the object, or the saved plan is stale", "wait: the next run settles it; for a saved plan, plan again"),
+    6: ("another run holds the object, or the saved plan is stale", "wait for it; a stale plan is made anew"),
     7: ("reserved: no verb of this version gives it", ""),
     8: (
         "the store is out of reach, sealed, not initialised or newer than the tool, or the login is refused",
