@@ -76,7 +76,8 @@ def demo(keep: bool) -> int:
         from reconciler.sandbox import Sandbox, SandboxConfig, TokenPolicy
     except ModuleNotFoundError as error:
         raise UsageError(
-            "the sandbox is not installed", hint="install the extra: pip install 'reconciler[sandbox]'"
+            "the sandbox is not installed",
+            hint="in a checkout: pip install --require-hashes -r requirements/sandbox.txt",
         ) from error
     from reconciler.cli.demo_stage import Stage, stage_environment
 

@@ -19,7 +19,8 @@ def sandbox(arguments: tuple[str, ...]) -> int:
         from reconciler.sandbox.__main__ import main
     except ModuleNotFoundError as error:
         raise UsageError(
-            "the sandbox is not installed", hint="install the extra: pip install 'reconciler[sandbox]'"
+            "the sandbox is not installed",
+            hint="in a checkout: pip install --require-hashes -r requirements/sandbox.txt",
         ) from error
     try:
         return main(list(arguments))
