@@ -37,7 +37,9 @@ from reconciler.decide.consent_words import (
 from reconciler.decide.identity import Identity, IdentityProblem, is_expected
 from reconciler.decide.results import Result
 from reconciler.decide.token_response import TokenError, granted_scopes, judge_answer
+from reconciler.decide.trust import may_send_refresh_token
 from reconciler.engine.consent_identity import establish_identity
+from reconciler.engine.preflight import check_may_store
 from reconciler.engine.publish import check_ownership, commit_consented_grant
 from reconciler.engine.run import Run
 from reconciler.errors import ProviderFailed, ReconcilerError, RecordInvalid
@@ -69,6 +71,7 @@ def consent(
     redirect = _redirect(provider, paste=paste)
     _check_identity_can_be_told(account, provider)
     check_ownership(run, account, now=run.clock.now())
+    check_may_store(run, account.address)
     request = plan_authorization(provider, account, redirect=ask.prepare(redirect), nonces=_nonces(run))
     ask.open_link(request.url)
     callback = ask.wait_callback(lambda redirected: judge_callback(redirected, request=request))
@@ -139,7 +142,7 @@ def _identify(
     tokens: TokenSet,
     now: datetime,
 ) -> Result:
-    stored = _stored_subject(run, account)
+    stored = _stored_subject(run, account, provider)
     found = establish_identity(run, provider, request=request, tokens=tokens, now=now)
     warnings: tuple[str, ...] = ()
     subject: str | None = None
@@ -214,15 +217,21 @@ def _absolute_end(behaviour: Behaviour, now: datetime) -> datetime | None:
     return None
 
 
-def _stored_subject(run: Run, account: DesiredAccount) -> str | None:
-    """Who consented before; None where nobody did, or what stands there is no record (a fresh consent replaces it)."""
+def _stored_subject(run: Run, account: DesiredAccount, provider: ReadyProvider) -> str | None:
+    """Who consented before; None where nobody did, where it was forgotten or given to another client or at another
+    server (a subject may differ by client), or what stands there is no record (a fresh consent replaces it)."""
     document = run.store.read(run.layout.grant(account.address)).document
     if document is None:
         return None
     try:
-        return GrantRecord.from_document(document).subject
+        record = GrantRecord.from_document(document)
     except RecordInvalid:
         return None
+    same_client = record.client_id == provider.client.client_id
+    same_server = may_send_refresh_token(
+        record.origin, provider.endpoints.refresh.url, provider=provider.desired
+    )
+    return record.subject if same_client and same_server and not record.forgotten else None
 
 
 def _redirect(provider: ReadyProvider, *, paste: bool) -> RedirectUri:

@@ -80,6 +80,7 @@ class Person:
     def code(self) -> str:
         scopes = tuple(s for s in self.asked.get("scope", "").split() if s not in self.unticks)
         return self.server.authorize(
+            client_id=self.asked["client_id"],
             redirect_uri=self.asked["redirect_uri"],
             challenge=self.asked.get("code_challenge"),
             subject=self.subject,

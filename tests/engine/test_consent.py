@@ -8,13 +8,15 @@ from datetime import timedelta
 import pytest
 
 from reconciler.decide.results import Outcome
+from reconciler.engine.publish import forget
 from reconciler.engine.run import Run
-from reconciler.errors import ObjectFailed, ProviderFailed
+from reconciler.errors import ObjectFailed, PathDenied, ProviderFailed
 from reconciler.model.answer import Loss, NoAnswer
 from reconciler.model.behaviour import ClientAuth
 from reconciler.model.grant import Intent, Phase
 from reconciler.model.ready import ClientCredentials
-from reconciler.model.state import GrantType
+from reconciler.model.secret import Secret
+from reconciler.model.state import DeletionPolicy, GrantType
 from reconciler.model.status import ProviderStatus
 from tests.engine.consent_world import LAYOUT, ConsentWorld, Denies, Person, WalksAway
 from tests.simulators.manifests import make_account, make_behaviour
@@ -235,6 +237,37 @@ def test_another_person_than_last_time_is_refused_unless_it_is_declared():
     assert world.refresh_token(account) == before
     declared = make_account(identity="bob@example.com")
     assert world.consent(declared, person=world.person(subject="bob")).outcome is Outcome.DONE
+
+
+def test_who_consented_for_another_client_or_was_forgotten_binds_nobody():
+    """A `sub` may be another one for each client (OpenID Connect Core §8.1), and what is forgotten is forgotten."""
+    world, account = ConsentWorld(behaviour=make_behaviour(identity=USERINFO)), make_account()
+    bob = world.person(subject="bob")
+    world.consent(account)
+    world.server.clients = {"client-2": "client-secret"}
+    second = ClientCredentials("client-2", Secret("client-secret"), ClientAuth.POST)
+    provider = replace(world.provider, client=second)
+    assert world.consent(account, person=bob, provider=provider).outcome is Outcome.DONE
+    forget(world.run, account.address, now=world.clock.now())
+    assert world.consent(account, person=world.person(), provider=provider).outcome is Outcome.DONE
+
+
+def test_what_removing_the_account_will_mean_is_still_known_after_a_consent():
+    world, account = ConsentWorld(), make_account(deletion_policy=DeletionPolicy.REVOKE)
+    world.consent(account)
+    status = world.status(account)
+    assert status is not None
+    assert status.deletion_policy == "Revoke"
+
+
+@pytest.mark.parametrize("folder", ["tokens", "grants"])
+def test_nobody_is_asked_where_the_store_would_not_take_the_grant(folder):
+    world, account = ConsentWorld(), make_account()
+    world.store.deny(LAYOUT.folder(folder), "write")
+    person = world.person()
+    with pytest.raises(PathDenied, match=folder):
+        world.consent(account, person=person)
+    assert person.link == ""
 
 
 def test_userinfo_is_asked_again_where_it_stumbles():
