@@ -24,7 +24,8 @@ def _style(console: Console) -> Style:
 def _print(document: str) -> None:
     """Write it. A reader that has left (`| head`) is no error, and changes nothing about how the run ended."""
     try:
-        click.echo(document, nl=False)
+        # As it was rendered: whether there is colour in it was decided before, FORCE_COLOR included.
+        click.echo(document, nl=False, color=True)
         sys.stdout.flush()
     except BrokenPipeError:
         leave_stdout()
