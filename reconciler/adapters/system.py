@@ -11,6 +11,8 @@ import time
 from datetime import UTC, datetime
 
 _RANDOM = secrets.SystemRandom()
+_STEADY: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Where the system has it, a clock that goes on while the machine is suspended: whoever wakes up knows how long it slept."""
 
 
 class SystemClock:
@@ -21,7 +23,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_STEADY)
 
     def sleep(self, seconds: float) -> None:
         if seconds > 0:

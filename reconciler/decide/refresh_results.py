@@ -26,7 +26,9 @@ REFRESH = "refresh"
 REPUBLISH = "republish"
 _LATER_HINT = "nothing is lost: the grant is kept and tried again by itself"
 _UNCLEAR_HINT = f"{_LATER_HINT}; if it stays so, check the provider's token endpoint"
-_CLIENT_HINT = "nobody has to consent again: check the client's id and secret that the provider's manifest names"
+_CLIENT_HINT = (
+    "nobody has to consent again: check the client's id and secret that the provider's manifest names"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def _refused(result: Result, ended: Conclusion, shown: Shown) -> Result:
             return replace(refused, message=line, hint=_CLIENT_HINT, code=4)
         return _not_now(result, ended, shown)
     if verdict is not None and not verdict.confirmed:
-        line = f"refused once{_code(ended)}, a second answer decides"
+        line = f"refused once{_code(ended)}, a second answer decides{_stays(shown)}"
         return replace(refused, message=line, code=0 if shown.lives_on else 4)
     return replace(refused, message=f"the provider refuses the grant{_code(ended)}")
 
@@ -153,9 +155,7 @@ def _not_now(result: Result, ended: Conclusion, shown: Shown) -> Result:
 
 
 def _unclear(result: Result, ended: Conclusion, shown: Shown) -> Result:
-    line = f"no clear answer from the provider{_code(ended)}"
-    if shown.lives_on and shown.access_expires_at is not None:
-        line += f"; the token stays good until {shown.access_expires_at:%H:%M}"
+    line = f"no clear answer from the provider{_code(ended)}{_stays(shown)}"
     failed = replace(result, outcome=Outcome.FAILED, message=line, error=_why(ended), hint=_UNCLEAR_HINT)
     return replace(failed, code=0 if shown.lives_on else 4)
 
@@ -194,6 +194,13 @@ def _good(word: str, shown: Shown) -> str:
         rough = format_rough(shown.access_expires_at - shown.now)
         line += f", good until {shown.access_expires_at:%H:%M} ({rough})"
     return f"{line}, written to {shown.path} (version {shown.version})" if shown.version else line
+
+
+def _stays(shown: Shown) -> str:
+    """A refresh failed: what workloads hold, and until when."""
+    if shown.access_expires_at is None or shown.access_expires_at <= shown.now:
+        return "; there is no living token"
+    return f"; the token stays good until {shown.access_expires_at:%H:%M}"
 
 
 def _code(ended: Conclusion) -> str:

@@ -43,6 +43,8 @@ class Desk:
     limits: RefreshLimits
     started_at: datetime
     accounts: int
+    known_good: int = 0
+    """The client secret's version that is on record as the last one that worked."""
     _tally: Tally = field(init=False)
     _stage: Stage = field(init=False)
     _probes_left: int = field(init=False)
@@ -50,6 +52,7 @@ class Desk:
     _opened: Circuit | None = None
     _good_version: int | None = None
     _last_good_used: bool = False
+    _secret_worked: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -103,7 +106,7 @@ class Desk:
     def prefers_last_good(self) -> bool:
         """The referenced client secret was refused in this run, and the last good one worked."""
         with self._lock:
-            return self._last_good_used and self._good_version is None
+            return self._last_good_used and not self._secret_worked
 
     def note_refused_grant(self, error: TokenError, now: datetime) -> bool:
         """Count it; True where it is the provider's incident, so that nothing is confirmed."""
@@ -123,9 +126,10 @@ class Desk:
     def note_success(self, *, last_good_used: bool) -> None:
         with self._lock:
             self._tally = self._tally.after_success()
+            self._secret_worked |= not last_good_used
             if last_good_used:
                 self._last_good_used = True
-            elif self.provider.secret_version is not None:
+            elif self.provider.secret_version not in (None, self.known_good):
                 self._good_version = self.provider.secret_version
 
     def note_refused(self, error: TokenError, now: datetime) -> None:
@@ -144,8 +148,8 @@ class Desk:
         """Store what was learnt, if anything. True where the provider's metadata was written."""
         with self._lock:
             after = self._circuit_after(now)
-            good, secret_works = self._good_version, self._good_version is not None
-        if after == self.circuit and not secret_works:
+            good = self._good_version
+        if after == self.circuit and good is None:
             return False
         path = run.layout.provider(self.provider.desired.address)
         stands = run.store.read_metadata(path)

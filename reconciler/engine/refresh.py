@@ -228,6 +228,9 @@ def _desks(
             limits=run.limits,
             started_at=now,
             accounts=counts[item.provider.desired.address],
+            known_good=item.provider_observed.status.good_secret_version
+            if item.provider_observed.status
+            else 0,
         )
         for item in work
     }

@@ -1,6 +1,7 @@
 """The store's clock, asked once a run and carried on by the monotonic one (DESIGN §6: ages are judged by Vault's clock).
 
-A machine that was suspended believes it to be earlier than it is: then it takes nothing over too soon.
+Where the monotonic clock stands still while a machine is suspended, it is believed to be earlier than it is: then
+nothing is taken over too soon.
 """
 
 from __future__ import annotations
