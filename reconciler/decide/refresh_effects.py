@@ -201,7 +201,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class RefreshTask:
-    """One account's refresh, as far as it is known before the grant is read. `origin` is the token endpoint's,
+    """One account's refresh, as far as it is known before the grant is read. `origin` is the refresh endpoint's,
     `former_origins` its base's. `commit` and `tool` go into the intent for whoever finds it."""
 
     address: Address

@@ -179,7 +179,7 @@ def _record(
     return GrantRecord(
         grant=account.grant,
         refresh_token=tokens.refresh_token,
-        origin=str(provider.endpoints.token.url.origin),
+        origin=str(provider.endpoints.refresh.url.origin),
         client_id=provider.client.client_id,
         scopes=granted_scopes(account.scopes, tokens.scope, behaviour.scopes),
         requested_scopes=tuple(sorted(account.scopes)),

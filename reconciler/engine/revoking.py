@@ -54,7 +54,7 @@ def _revoke(run: Run, account: Address, *, provider: ReadyProvider, record: Gran
             f"{account}: its provider has no revocation endpoint",
             hint="remove the app's access at the provider by hand, then set deletionPolicy: Orphan",
         )
-    at_home = may_send_refresh_token(record.origin, provider.endpoints.token.url, provider=provider.desired)
+    at_home = may_send_refresh_token(record.origin, provider.endpoints.refresh.url, provider=provider.desired)
     if record.client_id != provider.client.client_id or not at_home:
         raise ProviderFailed(f"{account}: its grant was given to another client or by another server")
     if record.refresh_token is None:

@@ -125,7 +125,8 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class GrantRecord:
-    """One grant. `origin` is the token endpoint's origin that the refresh token came from."""
+    """One grant. `origin` is where its refresh token goes and nowhere else: the refresh endpoint's, which is the token
+    endpoint's unless a base has one apart, as it was when the token was given."""
 
     grant: GrantType
     refresh_token: Secret | None
