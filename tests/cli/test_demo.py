@@ -18,11 +18,18 @@ def test_the_demo_tells_its_seven_scenes_to_the_end_and_leaves_nothing_behind(tm
     scratch.mkdir()
     desk = Desk(tmp_path, {"TMPDIR": str(scratch)})
     # What a user's shell may hold is not used: the demo has a store and settings of its own.
-    strange = {"VAULT_ADDR": "http://127.0.0.1:9", "RECONCILER_STORE": "vault://kv/prod", "RECONCILER_OUTPUT": "json", "CI": "true"}
+    strange = {
+        "VAULT_ADDR": "http://127.0.0.1:9",
+        "RECONCILER_STORE": "vault://kv/prod",
+        "RECONCILER_OUTPUT": "json",
+        "CI": "true",
+    }
     began = time.monotonic()
     said = desk.run("demo", expect=0, **strange)
     assert time.monotonic() - began < 60
-    assert [int(number) for number in re.findall(r"^── (\d)\.", said.out, flags=re.MULTILINE)] == list(range(1, 8))
+    assert [int(number) for number in re.findall(r"^── (\d)\.", said.out, flags=re.MULTILINE)] == list(
+        range(1, 8)
+    )
     assert "rotated" in said.out
     assert "Three things to try next" in said.out
     assert "account/default/files-backup" in said.out.partition("── 7.")[2]

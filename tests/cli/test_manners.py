@@ -119,7 +119,10 @@ def test_errors_in_json_lines_tell_sentence_and_hint(desk: Keyboard):
     [
         ((), {"provider/sales/idp", "account/sales/crm", "account/sales/mail"}),
         (("--only", "sales/crm"), {"account/sales/crm"}),
-        (("--only", "account/sales/crm", "--only", "provider/sales/idp"), {"provider/sales/idp", "account/sales/crm"}),
+        (
+            ("--only", "account/sales/crm", "--only", "provider/sales/idp"),
+            {"provider/sales/idp", "account/sales/crm"},
+        ),
         (("--only", "crm"), {"account/sales/crm"}),
         (("--exclude", "sales/mail"), {"provider/sales/idp", "account/sales/crm"}),
         (("-l", "team=field"), {"account/sales/crm"}),

@@ -9,10 +9,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from reconciler.adapters.sqlite import SqliteStore
+from reconciler.model.duration import format_instant
+from reconciler.model.secret import Document
 from reconciler.model.store_path import StorePath
 from reconciler.sandbox import Sandbox, person
 from tests.cli.keyboard import Keyboard
@@ -113,6 +116,31 @@ class Town:
             found = connection.execute("SELECT path, current, custom FROM keys").fetchall()
         connection.close()
         return {path: (version, custom) for path, version, custom in found if about in path}
+
+    def age(self, name: str, *, seconds: int = 3540) -> None:
+        """As if the account had been refreshed that much earlier: the documents and the store's own times say so."""
+        by = timedelta(seconds=seconds)
+        with self.store() as opened:
+            for folder in ("grants", "tokens"):
+                path = StorePath(("reconciler", folder, "sales", name))
+                stored = opened.read(path)
+                assert stored.document is not None
+                document = stored.document.plain()
+                holder = document["token_set"] if folder == "grants" else document
+                holder["expires_at"] = format_instant(datetime.fromisoformat(holder["expires_at"]) - by)
+                version = opened.write(path, Document(document), cas=stored.version)
+                if folder == "tokens":
+                    opened.write_metadata(path, {**stored.custom, "grant-version": str(version)})
+        with sqlite3.connect(self.store_file) as connection:
+            connection.execute(
+                "UPDATE versions SET created = created - ? WHERE path LIKE ?",
+                (seconds * 1_000_000, f"reconciler/%/sales/{name}"),
+            )
+        connection.close()
+
+    def values(self, about: str) -> dict[str, tuple[dict[str, Any], str]]:
+        """Path -> (newest document, custom metadata) of every key whose path holds `about`."""
+        return {path: (self.read(path), custom) for path, (_, custom) in self.rows(about).items()}
 
     def result(self, verb: str, *flags: str, expect: int | None = None, **more: str) -> dict[str, Any]:
         """Address -> result of `verb -o json`."""
