@@ -44,7 +44,7 @@ def presentable(
     record = read.record
     if record is None:
         return _end(Ending.NO_GRANT, read, Reason.NEVER_CONSENTED)
-    if record.owner not in ("", task.owner_mark):
+    if record.owner != task.owner_mark:
         return _end(Ending.NOT_OURS, read, Reason.FOREIGN_OWNER)
     if record.forgotten:
         return _end(Ending.NO_GRANT, read, Reason.NOT_DECLARED)

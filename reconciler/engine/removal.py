@@ -1,7 +1,8 @@
 """Takes away what an account had in the store: the token of a suspended one, everything of a forgotten one (DESIGN §8).
 
 Rules: a suspended account's grant stays as it is; `forget` leaves a tombstone, written by check-and-set, that still
-carries the refresh token; only a purge destroys; a refresh that is under way is not cut off.
+carries the refresh token; only a purge destroys; a refresh that is under way is not cut off; another owner's grant, or
+nobody's, is neither set aside nor destroyed.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from reconciler.decide.refresh_effects import GrantRead
 from reconciler.decide.results import Outcome, Result
 from reconciler.engine.drive import read_grant
 from reconciler.engine.run import Run
-from reconciler.errors import CasConflict, HeldByAnother, WriteUnclear
+from reconciler.errors import CasConflict, HeldByAnother, ObjectFailed, WriteUnclear, clean
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.grant import Op, Phase
 from reconciler.model.location import Location
 from reconciler.model.names import Address
 from reconciler.model.observed import ObservedAccount
+from reconciler.model.status import ownership_mark
 
 _TRIES = 5
 _OP_BYTES = 16
@@ -39,13 +42,24 @@ def forget(
     """Remove an account on purpose: the grant becomes a tombstone that still carries the refresh token, and its
     access token is taken away. `purge` destroys both for good. HeldByAnother where a refresh is under way."""
     grant_path, token_path = run.layout.grant(account), run.layout.token(account)
-    if not purge:
-        _write_tombstone(run, account, now=now)
+    _write_tombstone(run, account, now=now)
     run.store.purge(token_path)
     if purge:
         run.store.purge(grant_path)
-    words = "forgotten for good" if purge else "forgotten; the grant is kept until --purge"
+    words = "forgotten for good" if purge else f"forgotten; its grant is set aside at {grant_path}"
     return Result(account, "forget", Outcome.DONE, message=words, location=location)
+
+
+def refuse_under_way(run: Run, account: Address, *, read: GrantRead, now: datetime) -> None:
+    """HeldByAnother where another run is refreshing it. As for a takeover (DESIGN §6.10), one whose deadline has passed
+    by the store's clock, or whose holder is dead, is over: nobody refreshes what is not declared, and an intent that
+    nobody will ever settle must not stand in the way for ever."""
+    intent = None if read.record is None else read.record.intent
+    if intent is None or intent.phase is not Phase.SENT or run.is_dead(intent.holder):
+        return
+    created = read.created_time or now
+    if now < created + intent.deadline + 2 * run.limits.http_deadline:
+        raise HeldByAnother(f"{account}: a refresh is under way; it is forgotten once that has ended")
 
 
 def _write_tombstone(run: Run, account: Address, *, now: datetime) -> None:
@@ -53,10 +67,15 @@ def _write_tombstone(run: Run, account: Address, *, now: datetime) -> None:
     op = Op(run.entropy.token(_OP_BYTES), Phase.DONE)
     for _ in range(_TRIES):
         read = read_grant(run, path)
-        if read.record is None or read.record.forgotten:
+        if read.record is None:
             return
-        if read.record.intent is not None and read.record.intent.phase is Phase.SENT:
-            raise HeldByAnother(f"{account}: a refresh is under way or was interrupted; settle it first")
+        if read.record.owner != ownership_mark(run.owner):
+            raise ObjectFailed(
+                f"{account}: its grant belongs to {clean(read.record.owner or 'nobody', cap=80)}"
+            )
+        if read.record.forgotten:
+            return
+        refuse_under_way(run, account, read=read, now=now)
         tombstone = replace(read.record, forgotten=True, intent=None, op=op, last_try=now)
         try:
             run.store.write(path, tombstone.to_document(), cas=read.version)

@@ -14,6 +14,7 @@ from reconciler.decide.results import Outcome, Result
 from reconciler.decide.trust import may_send_refresh_token
 from reconciler.engine.drive import read_grant
 from reconciler.engine.publish import forget
+from reconciler.engine.removal import refuse_under_way
 from reconciler.engine.run import Run
 from reconciler.errors import ObjectFailed, ProviderFailed, ProviderUnreachable
 from reconciler.model.answer import HttpAnswer, Loss
@@ -34,8 +35,9 @@ def revoke_and_forget(
     read = read_grant(run, run.layout.grant(account))
     record = read.record
     if record is not None and record.refresh_token is not None and not record.forgotten:
-        if record.owner not in ("", ownership_mark(run.owner)):
+        if record.owner != ownership_mark(run.owner):
             raise ObjectFailed(f"{account}: its grant belongs to another owner")
+        refuse_under_way(run, account, read=read, now=run.store.server_time())
         if provider is None:
             raise ObjectFailed(
                 f"{account}: {_NOT_DECLARED}",

@@ -81,7 +81,7 @@ def _found_grant(run: Run, account: DesiredAccount, view: AccountView) -> Accoun
     record = read.record
     if record is None:
         return blank
-    if record.owner not in ("", ownership_mark(run.owner)):
+    if record.owner != ownership_mark(run.owner):
         raise ObjectFailed(f"{account.address}: its grant belongs to {clean(record.owner, cap=80)}")
     if record.forgotten or record.refresh_token is None:
         return replace(blank, grant_version=read.version) if record.forgotten else blank

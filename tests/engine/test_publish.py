@@ -242,6 +242,44 @@ def test_a_refresh_under_way_is_not_cut_off_by_forgetting():
     assert not world.grant(drive).forgotten
 
 
+def test_a_refresh_under_way_is_not_cut_off_by_a_purge():
+    world, drive = due()
+    dies_at(world, "refresh.intent-written")
+    with pytest.raises(HeldByAnother):
+        forget(world.run, drive.address, now=world.clock.now(), purge=True)
+    assert world.is_intact(drive)
+    assert world.published(drive)
+
+
+@pytest.mark.parametrize("purge", [False, True])
+def test_what_was_interrupted_for_good_is_forgotten_in_the_end(purge: bool):
+    """Nobody refreshes what is not declared any more: a dead holder's intent must not stand in the way for ever."""
+    world, drive = due()
+    dies_at(world, "refresh.intent-written")
+    world.clock.advance(timedelta(minutes=17))
+    assert forget(world.run, drive.address, now=world.clock.now(), purge=purge).outcome is Outcome.DONE
+
+
+def test_the_intent_of_a_provably_dead_holder_is_not_waited_for():
+    world, drive = due()
+    dies_at(world, "refresh.intent-written")
+    run = world.make_run(is_dead=lambda holder: True)
+    assert forget(run, drive.address, now=world.clock.now()).outcome is Outcome.DONE
+
+
+@pytest.mark.parametrize("owner", ["reconciler/other", ""])
+@pytest.mark.parametrize("purge", [False, True])
+def test_another_owners_grant_is_neither_forgotten_nor_destroyed(owner: str, purge: bool):
+    world = RefreshWorld()
+    drive = world.consented()
+    path = LAYOUT.grant(drive.address)
+    theirs = replace(world.grant(drive), owner=owner)
+    world.store.write(path, theirs.to_document(), cas=world.store.read(path).version)
+    with pytest.raises(ObjectFailed):
+        forget(world.run, drive.address, now=world.clock.now(), purge=purge)
+    assert world.grant(drive) == theirs
+
+
 @pytest.mark.parametrize("fault", [Fault.UNCLEAR_AFTER, Fault.UNCLEAR_BEFORE, Fault.CONFLICT])
 def test_an_unclear_tombstone_is_settled(fault):
     world = RefreshWorld()

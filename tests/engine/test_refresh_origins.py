@@ -1,4 +1,4 @@
-"""A refresh token goes to the origin that the grant was given for, and to no other one that Git names (DESIGN §8)."""
+"""Whose a grant is, and where its refresh token may go: nowhere else, whatever Git names (DESIGN §§5, 8)."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from reconciler.model.behaviour import Rotation
 from reconciler.model.endpoint import TrustedUrl, parse_url
 from reconciler.model.ready import ReadyEndpoints
 from reconciler.model.state import AccountState, Reason
-from tests.engine.refresh_world import RefreshWorld, due, trusted
+from tests.engine.refresh_world import LAYOUT, RefreshWorld, due, trusted
 
 ELSEWHERE = TrustedUrl(parse_url("https://elsewhere.example/collect"))
 """An origin that trust admits: bound for another role of the provider, or at first use."""
@@ -51,3 +51,15 @@ def test_another_path_at_the_same_origin_is_no_other_origin():
     result = refreshed_at(world, ReadyEndpoints(token=trusted("/other"), refresh=trusted("/token")))
     assert result.outcome == "done"
     assert world.is_intact(drive)
+
+
+@pytest.mark.parametrize("owner", ["reconciler/other", ""])
+def test_a_grant_that_another_owner_or_nobody_marked_is_left_alone(owner: str):
+    world, drive = due()
+    path = LAYOUT.grant(drive.address)
+    theirs = replace(world.grant(drive), owner=owner)
+    version = world.store.write(path, theirs.to_document(), cas=world.store.read(path).version)
+    result = world.refresh_one()
+    assert (result.outcome, result.reason) == ("refused", Reason.FOREIGN_OWNER)
+    assert world.server.seen == []
+    assert world.store.read(path).version == version
