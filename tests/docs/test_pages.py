@@ -36,6 +36,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 @pytest.mark.parametrize("page", of_world("plain"), ids=name_of)
+@pytest.mark.timeout(300)
 def test_the_commands_of_a_page_do_what_it_says(page: Page, stage: Stage):
     stage.play(page)
 
