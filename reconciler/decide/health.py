@@ -209,7 +209,9 @@ def is_due(view: AccountView, state: AccountState, reason: Reason) -> bool:
         return False
     if view.is_person and (view.provider_differs or view.client_differs):
         return False
-    not_before = _not_before(view)
+    if view.circuit is not None and view.circuit.probe_at > view.now:
+        return False
+    not_before = view.status.not_before if view.status else None
     if not_before is not None:
         # What was refused, or left unclear, is tried again at its time, whatever the access token's age.
         return not_before <= view.now

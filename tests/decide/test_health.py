@@ -64,9 +64,16 @@ TABLE = {
         view(provider_observed=registered(circuit=circuit(ErrorClass.CLIENT, R.CLIENT_REFUSED))),
         S.HELD, R.CLIENT_REFUSED, False,
     ),
-    "its provider may be probed": (
-        view(provider_observed=registered(circuit=circuit(ErrorClass.CLIENT, R.CLIENT_REFUSED, probe_in=-MINUTE))),
+    "its provider may be probed by what is due": (
+        view(
+            token_age=55 * MINUTE,
+            provider_observed=registered(circuit=circuit(ErrorClass.CLIENT, R.CLIENT_REFUSED, probe_in=-MINUTE)),
+        ),
         S.HELD, R.CLIENT_REFUSED, True,
+    ),
+    "its provider is not probed by what is fresh": (
+        view(provider_observed=registered(circuit=circuit(ErrorClass.CLIENT, R.CLIENT_REFUSED, probe_in=-MINUTE))),
+        S.HELD, R.CLIENT_REFUSED, False,
     ),
     "its provider's incident outranks its own refusal": (
         view(
