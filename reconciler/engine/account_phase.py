@@ -10,6 +10,7 @@ Rules (DESIGN §8):
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -127,7 +128,13 @@ class Accounts:
                 continue
             observed = self.providers.seen(view.account.provider)
             work.append(RefreshWork(view.account, ready, view.observed, observed))
-        results = refresh_accounts(self.run, work, due_within=self.providers.options.due_within, force=force)
+        results = refresh_accounts(
+            self.run,
+            work,
+            due_within=self.providers.options.due_within,
+            force=force,
+            fleet=Counter(account.provider for account in self.providers.desired.accounts.values()),
+        )
         return [r for r in held if r.address in wanted] + [
             r for r in results if r.address in wanted or r.outcome is not Outcome.SKIPPED or r.code
         ]

@@ -49,12 +49,13 @@ def refresh_accounts(
     force: bool = False,
     now: datetime | None = None,
     executor: Executor | None = None,
+    fleet: Mapping[Address, int] | None = None,
 ) -> tuple[Result, ...]:
     """One Result for each account, in the order of `work`. Never raises for what a store, a provider or an account does.
 
     `due_within`: due earlier than by the token's own life; twice the interval of the schedule. `force`: due now,
     whatever the time. `now`: the store's clock, where it is known already. `executor`: instead of a pool of `run.jobs`
-    threads.
+    threads. `fleet`: how many accounts each provider has, where `work` is but a part of them.
     """
     if not work:
         return ()
@@ -73,7 +74,7 @@ def refresh_accounts(
         return tuple(
             failed_result(error, item.account.address, location=item.account.location) for item in work
         )
-    counts = Counter(item.provider.desired.address for item in work)
+    counts = Counter(item.provider.desired.address for item in work) | Counter(fleet or {})
     results = _refresh_chosen(
         run,
         chosen,

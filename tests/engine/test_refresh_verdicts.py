@@ -89,6 +89,19 @@ def test_a_mass_of_refused_grants_is_the_providers_incident():
     assert all(world.account_status(drive).state is AccountState.READY for drive in drives)
 
 
+def test_a_few_dead_grants_of_many_are_their_owners_business_though_only_they_are_refreshed():
+    """A fifth of the provider's accounts, not of those that somebody named on the command line."""
+    world = RefreshWorld()
+    drives = [world.consented(f"team/n{number}") for number in range(6)]
+    for drive in drives:
+        world.revoke(drive)
+    world.clock.advance(timedelta(hours=2))
+    results = world.refresh(fleet={drives[0].provider: 1000})
+    assert {(r.outcome, r.reason) for r in results} == {("refused", Reason.GRANT_REVOKED)}
+    assert world.provider_status().circuit is None
+    assert {world.account_status(drive).state for drive in drives} == {AccountState.NEEDS_CONSENT}
+
+
 def test_an_incident_that_lasts_a_day_asks_an_administrator_and_then_each_person():
     world = RefreshWorld()
     drives = [world.consented(f"team/n{number}") for number in range(6)]
