@@ -45,7 +45,7 @@ class _Typing(io.TextIOBase):
     def readable(self) -> bool:
         return True
 
-    def readline(self, size: int | None = -1) -> str:  # type: ignore[override]  # a line is whole here
+    def readline(self, size: int | None = -1) -> str:  # type: ignore[override]  # a text stream's line, whole
         return self._type_line() + "\n"
 
 
@@ -120,7 +120,7 @@ def _standing_at(folder: Path, environment: Mapping[str, str]) -> Iterator[None]
 @contextmanager
 def _speaking_through(streams: tuple[object, object, object]) -> Iterator[None]:
     before = sys.stdin, sys.stdout, sys.stderr
-    sys.stdin, sys.stdout, sys.stderr = streams  # type: ignore[assignment]  # text streams, as click takes them
+    sys.stdin, sys.stdout, sys.stderr = streams
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def test_the_demo_tells_its_seven_scenes_to_the_end_and_leaves_nothing_behind(tm
     scratch.mkdir()
     desk = Desk(tmp_path, {"TMPDIR": str(scratch)})
     # What a user's shell may hold is not used: the demo has a store and settings of its own.
-    strange = {
+    strange: dict[str, Any] = {
         "VAULT_ADDR": "http://127.0.0.1:9",
         "RECONCILER_STORE": "vault://kv/prod",
         "RECONCILER_OUTPUT": "json",

@@ -55,7 +55,7 @@ def emptied(town: Town) -> None:
 
 def refused_by_provider(town: Town) -> None:
     town.settle("crm", "mail")
-    town.sandbox.revoke_person("ana@example.com")
+    town.sandbox.revoke_person("crm@example.com")
 
 
 def provider_down(town: Town) -> None:

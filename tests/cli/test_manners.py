@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ _ESCAPE = "\x1b["
     ],
 )
 def test_colour_follows_the_variables_that_everybody_knows(
-    town: Town, variables: dict[str, str], flags: tuple[str, ...], coloured: bool
+    town: Town, variables: dict[str, Any], flags: tuple[str, ...], coloured: bool
 ):
     said = town.desk.run("plan", *flags, **{"NO_COLOR": "", "CI": "", **variables})
     assert (_ESCAPE in said.out) is coloured
@@ -95,7 +96,7 @@ def test_logs_are_silent_unless_asked_for_and_go_to_stderr(town: Town):
 
 def test_json_log_lines_are_objects_with_a_time_a_level_and_an_event(town: Town):
     town.settle("crm")
-    town.sandbox.revoke_person("ana@example.com")
+    town.sandbox.revoke_person("crm@example.com")
     said = town.desk.run("refresh", "--force", "-v", RECONCILER_LOG_FORMAT="json")
     lines = [json.loads(line) for line in said.err.splitlines()]
     assert lines

@@ -83,9 +83,12 @@ def test_secret_at_a_terminal_is_asked_for_twice_and_never_echoed(
 ):
     # click's hidden prompt reads the terminal itself, which a stream in memory is not.
     asked: list[str] = []
-    monkeypatch.setattr(
-        "click.termui.hidden_prompt_func", lambda prompt: asked.append(prompt) or "typed-s3cret"
-    )
+
+    def hidden(prompt: str) -> str:
+        asked.append(prompt)
+        return "typed-s3cret"
+
+    monkeypatch.setattr("click.termui.hidden_prompt_func", hidden)
     said = desk.at_terminal(
         "secret", "set", CLIENT_PATH, "client_secret", answers=lambda seen: "never asked this way", expect=0
     )

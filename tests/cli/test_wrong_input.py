@@ -17,7 +17,7 @@ from tests.cli.town import CLIENT_PATH, Town, account, provider
 from tests.servers.process import free_port
 
 SPARE_PATH = "clients/sales/spare"
-QUICK = {"RECONCILER_HTTP_DEADLINE": "1s"}
+QUICK: dict[str, Any] = {"RECONCILER_HTTP_DEADLINE": "1s"}
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ ANSWERS = {
     "HTML with 502": Bad(lambda to: faults.html_answer("token", status=502, **to), "HTTP 502"),
     "HTML with 200": Bad(lambda to: faults.html_answer("token", status=200, **to), "HTTP 200 no readable answer"),
     "200 {}": Bad(lambda to: faults.json_answer("token", {}, status=200, **to), "HTTP 200 an answer without a token"),
-    "200 []": Bad(lambda to: faults.json_answer("token", [], status=200, **to), "HTTP 200"),  # type: ignore[arg-type]
+    "200 []": Bad(lambda to: faults.json_answer("token", [], status=200, **to), "HTTP 200"),
     "302": Bad(lambda to: faults.redirect("token", "https://evil.example/token", **to), "HTTP 302"),
     "307": Bad(lambda to: faults.redirect("token", "https://evil.example/token", status=307, **to), "HTTP 307"),
     "10 GB": Bad(lambda to: faults.endless("token", **to), "the answer is larger than 128 KiB"),

@@ -87,8 +87,8 @@ class Town:
         for name in accounts:
             self.consent(name)
 
-    def consent(self, name: str, **more: str) -> None:
-        self.desk.paste(f"sales/{name}", self.allow(name), **more)
+    def consent(self, name: str) -> None:
+        self.desk.paste(f"sales/{name}", self.allow(name))
 
     @staticmethod
     def allow(name: str) -> Any:
