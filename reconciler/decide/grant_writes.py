@@ -3,7 +3,8 @@
 Rules:
 - an unclear write is settled by reading back its operation id, never by hoping;
 - a commit that meets another version is put on top of it where the stored refresh token is still the one that we
-  spent, whoever holds the intent; where it is a newer one (a consent landed meanwhile) ours is dropped and said so;
+  spent, whoever holds the intent, and remembers that somebody else may have presented it too; where it is a newer
+  one (a consent landed meanwhile) ours is dropped and said so;
 - tokens that the provider gave are held in memory while the store does not take them, and tried again until the
   commit deadline by the monotonic clock, logging in again; at least once after any pause, however long we were frozen;
 - a record that releases an intent is not worth that: a few tries, then the intent is left to be taken over.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeAlias
 
 from reconciler.decide.refresh_effects import (
@@ -21,6 +23,7 @@ from reconciler.decide.refresh_effects import (
     EnsureLogin,
     Grant,
     GrantRead,
+    Now,
     Pause,
     ReadGrant,
     RefreshTask,
@@ -33,7 +36,7 @@ from reconciler.decide.refresh_effects import (
     grant_of,
 )
 from reconciler.errors import ReconcilerError
-from reconciler.model.grant import GrantRecord, Op, Phase
+from reconciler.model.grant import Doubt, GrantRecord, Op, Phase
 from reconciler.model.secret import Secret
 
 Rebase: TypeAlias = Callable[[GrantRecord], GrantRecord]
@@ -97,6 +100,8 @@ def commit(
                 if newest is None or newest.refresh_token.fingerprint(task.fingerprint_key) != spent:
                     return Newer(read)
                 moved, cas, record = read.version != cas, read.version, rebase(newest.record)
+                if read.version != onto.version:
+                    record = yield from _doubted(record)
                 if moved and isinstance(outcome, Conflict) and tries < _MAX_CONFLICTS:
                     continue
             else:
@@ -107,6 +112,13 @@ def commit(
         yield Pause(pause, through_stop=True)
         pause = min(pause * 2, _LONGEST_PAUSE)
         yield EnsureLogin(2 * task.limits.http_deadline)
+
+
+def _doubted(record: GrantRecord) -> Steps[GrantRecord]:
+    """Somebody took our intent over: they may have presented the token after us, and a strict server may have revoked
+    what it gave us for that. If it refuses our new token, this is why."""
+    now: datetime = yield Now()
+    return replace(record, doubt=Doubt(now, 1, interrupted=True))
 
 
 def release(record: GrantRecord, *, cas: int, step: Step) -> Steps[Settled]:

@@ -90,7 +90,8 @@ class Intent:
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """What is left of intents that ended without a known answer, once a later one was released by a refusal that says
-    nothing of the grant: the refresh token may have been spent all the same. It ends with that token."""
+    nothing of the grant, or a late commit was put on top of a takeover: the refresh token may be spent or revoked all
+    the same. It ends with the next refresh that works."""
 
     since: datetime
     attempts: int

@@ -7,6 +7,7 @@ from reconciler.engine.publish import commit_consented_grant, publish_tokens
 from reconciler.model.behaviour import Rotation
 from reconciler.model.grant import Holder
 from reconciler.model.limits import RefreshLimits
+from reconciler.model.state import Reason
 from tests.engine.refresh_world import (
     LAYOUT,
     MINUTE,
@@ -120,3 +121,22 @@ def test_a_late_publish_of_a_reusable_grants_token_never_replaces_a_newer_one():
         == 0
     )
     assert world.published(drive) == current
+
+
+def test_a_late_commit_over_a_takeover_remembers_why_its_token_may_be_refused():
+    world, drive = due()
+    other = world.make_run(store=world.store.another_client(), holder=Holder("other", "b", "n", 9, "9"))
+
+    def freeze(name: str) -> None:
+        if name == "refresh.answer-received" and not world.grant(drive).verdict:
+            world.clock.advance(timedelta(minutes=20))
+            # The other presents the spent token, and the strict server revokes the family.
+            assert world.refresh(run=other)[0].reason == Reason.INTERRUPTED_ROTATION
+
+    frozen = world.make_run(store=world.store.another_client(), failpoint=freeze)
+    assert world.refresh(run=frozen)[0].outcome == "done"
+    assert world.grant(drive).verdict is None
+    world.clock.advance(timedelta(minutes=50))
+    result = world.refresh_one()
+    assert result.reason == Reason.INTERRUPTED_ROTATION
+    assert world.account_status(drive).reason is Reason.INTERRUPTED_ROTATION
