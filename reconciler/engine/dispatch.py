@@ -4,15 +4,18 @@ Rules:
 - a provider's concurrency and rate come from its base; accounts of one that is busy never block another's;
 - an open circuit lets its probes through and then everybody or nobody;
 - a stop starts nothing more and waits for what runs; so does a store that failed as a whole;
-- what a piece of work raises is its own result: nothing ends the others.
+- what a piece of work raises is its own result: nothing ends the others;
+- ten thousand accounts of one slow provider cost no more to look after than ten.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
 from reconciler.engine.circuit import Desk, Word
@@ -49,6 +52,56 @@ def _at_desk(desk: Desk, do: Callable[[], _T]) -> _T:
         desk.end()
 
 
+class _Lines(Generic[_T]):
+    """Who waits: one line a provider, in the order of urgency. A provider that may not start its first job now stands
+    aside until one of its own ends, so that however many wait for it, finding the next job costs the same."""
+
+    def __init__(self, jobs: Sequence[Job[_T]]) -> None:
+        self._lines: dict[Address, deque[tuple[int, Job[_T]]]] = {}
+        for rank, job in enumerate(jobs):
+            self._lines.setdefault(job.provider, deque()).append((rank, job))
+        self._ready = [(line[0][0], provider) for provider, line in self._lines.items()]
+        heapify(self._ready)
+        self._aside: set[Address] = set()
+        self._count = len(jobs)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def next(self) -> Job[_T] | None:
+        """The most urgent first job of a line; to be followed by `take` or `set_aside`."""
+        return self._lines[self._ready[0][1]][0][1] if self._ready else None
+
+    def take(self) -> None:
+        """What `next` gave is dealt with; the one behind it comes up."""
+        _, provider = heappop(self._ready)
+        line = self._lines[provider]
+        line.popleft()
+        self._count -= 1
+        if line:
+            heappush(self._ready, (line[0][0], provider))
+
+    def set_aside(self) -> None:
+        """The line of what `next` gave has to wait."""
+        self._aside.add(heappop(self._ready)[1])
+
+    def call(self, provider: Address) -> None:
+        """Something changed for this provider: its line may be looked at again."""
+        if provider in self._aside:
+            self._aside.remove(provider)
+            heappush(self._ready, (self._lines[provider][0][0], provider))
+
+    def call_all(self, providers: Iterable[Address]) -> None:
+        for provider in providers:
+            self.call(provider)
+
+    def clear(self) -> list[Job[_T]]:
+        """Everybody who still waits, and nobody afterwards."""
+        left = [job for line in self._lines.values() for _, job in line]
+        self._lines, self._ready, self._aside, self._count = {}, [], set(), 0
+        return left
+
+
 @dataclass
 class Dispatcher(Generic[_T]):
     """`is_over` says that the store failed as a whole, so that nothing more is started."""
@@ -62,51 +115,49 @@ class Dispatcher(Generic[_T]):
     def run_all(self, jobs: Sequence[Job[_T]], executor: Executor) -> dict[Address, _T | NotRun]:
         """`jobs` in the order of urgency. Every job is in the answer."""
         done: dict[Address, _T | NotRun] = {}
-        waiting, running = list(jobs), dict[Future[_T], Job[_T]]()
+        waiting, running = _Lines(jobs), dict[Future[_T], Job[_T]]()
+        paced = [address for address, rate in self.rates.items() if rate.per_second is not None]
         while waiting or running:
             if self.run.stop.is_set() or self.is_over():
-                done.update({job.address: NotRun.STOPPED for job in waiting})
-                waiting.clear()
+                done.update({job.address: NotRun.STOPPED for job in waiting.clear()})
             else:
-                waiting = self._start_some(waiting, running, done, executor)
+                self._start_some(waiting, running, done, executor)
             self.run.events.progress("refresh", done=len(done), total=len(jobs))
             if running:
-                self._collect(running, done, timeout=_IDLE_POLL if waiting else None)
+                waiting.call_all(self._collect(running, done, timeout=_IDLE_POLL if waiting else None))
             elif waiting:
                 self.run.clock.sleep(_IDLE_POLL)
+                waiting.call_all(self.desks)
+            waiting.call_all(paced)
         return done
 
     def _start_some(
         self,
-        waiting: list[Job[_T]],
+        waiting: _Lines[_T],
         running: dict[Future[_T], Job[_T]],
         done: dict[Address, _T | NotRun],
         executor: Executor,
-    ) -> list[Job[_T]]:
+    ) -> None:
         """Start what may start, end what may not; what is left has to wait."""
-        left: list[Job[_T]] = []
-        for index, job in enumerate(waiting):
-            if len(running) >= self.run.jobs:
-                return left + waiting[index:]
+        while len(running) < self.run.jobs and (job := waiting.next()) is not None:
             desk = self.desks[job.provider]
             match desk.next_word():
                 case Word.HOLD:
                     done[job.address] = NotRun.NOT_NEEDED if job.after_incident else NotRun.HELD
+                    waiting.take()
                 case Word.START if job.after_incident and not desk.incident_over:
-                    left.append(job)
-                    if desk.running == 0 and not self._others_wait(job, waiting[index:]):
-                        left.pop()
+                    # All others of its provider have been started: when they have ended too, it is known.
+                    if desk.running:
+                        waiting.set_aside()
+                    else:
                         done[job.address] = NotRun.NOT_NEEDED
+                        waiting.take()
                 case Word.START if self._may_start(job.provider, desk):
                     desk.start()
                     running[executor.submit(_at_desk, desk, job.do)] = job
+                    waiting.take()
                 case Word.START | Word.WAIT:
-                    left.append(job)
-        return left
-
-    @staticmethod
-    def _others_wait(job: Job[_T], waiting: Sequence[Job[_T]]) -> bool:
-        return any(other.provider == job.provider and not other.after_incident for other in waiting)
+                    waiting.set_aside()
 
     def _may_start(self, provider: Address, desk: Desk) -> bool:
         rate = self.rates[provider]
@@ -123,6 +174,11 @@ class Dispatcher(Generic[_T]):
     @staticmethod
     def _collect(
         running: dict[Future[_T], Job[_T]], done: dict[Address, _T | NotRun], *, timeout: float | None
-    ) -> None:
+    ) -> set[Address]:
+        """Takes in what has ended, and says for which providers."""
+        ended = set()
         for future in wait(running, timeout=timeout, return_when=FIRST_COMPLETED).done:
-            done[running.pop(future).address] = future.result()
+            job = running.pop(future)
+            done[job.address] = future.result()
+            ended.add(job.provider)
+        return ended

@@ -130,3 +130,18 @@ def test_a_stop_leaves_the_rest_unstarted():
         done = dispatcher.run_all(jobs, pool)
     assert done[account_address("team", "one")] == "one"
     assert done[account_address("team", "slow2")] is NotRun.STOPPED
+
+
+def test_ten_thousand_accounts_of_a_provider_that_takes_few_at_once_are_no_burden():
+    jobs = [Job(account_address("team", f"a{n}"), SLOW, lambda: "done") for n in range(10_000)]
+    before = time.process_time()
+    done = dispatch(jobs, {SLOW: RateRules(concurrency=4)})
+    assert len(done) == 10_000
+    assert time.process_time() - before < 8, "looking for the next one grows with how many wait"
+
+
+def test_providers_take_turns_by_urgency():
+    stage = Stage()
+    jobs = [job(stage, SLOW if n % 2 else QUICK, n, 0) for n in range(8)]
+    dispatch(jobs, {SLOW: RateRules(), QUICK: RateRules()}, workers=1)
+    assert stage.order == [str(one.address.name) for one in jobs]
