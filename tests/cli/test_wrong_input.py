@@ -178,7 +178,7 @@ ANSWERS = {
     "half an answer": Bad(lambda to: faults.truncate("token", **to), "cut"),
     **{
         f"429, Retry-After {shown}": Bad(
-            lambda to, header=header: faults.too_many_requests("token", retry_after=header, **to),  # type: ignore[misc]
+            lambda to, header=header: faults.too_many_requests("token", retry_after=header, **to),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
             "HTTP 429 rate_limited; tried again",
             outcome="held",
         )

@@ -5,6 +5,7 @@ import argparse
 import click
 
 from reconciler.cli.main import ALIASES, SUMMARIES, VERBS, cli
+from reconciler.cli.options import CONTEXT_SETTINGS
 from reconciler.sandbox.__main__ import _parser
 from tests.docs.pages.environment import commands
 from tests.docs.pages.markdown import block, code, page, table
@@ -39,7 +40,7 @@ def _section(name: str, command: click.Command) -> str:
 
 
 def _help(name: str, command: click.Command) -> str:
-    parent = click.Context(cli, info_name="reconciler")
+    parent = click.Context(cli, info_name="reconciler", **CONTEXT_SETTINGS)
     for part in name.split()[:-1]:
         group = cli.get_command(parent, part)
         assert group is not None
