@@ -114,7 +114,7 @@ def run(args: list[str]) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except ReconcilerError as error:
-        say_error(error, as_json=_wants_json(args))
+        say_error(_rooted(error, args), as_json=_wants_json(args))
         return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
@@ -155,6 +155,17 @@ def _wants_json(args: list[str]) -> bool:
     named = [word.partition("=")[2] for word in args if word.startswith("--log-format=")]
     named += [after for word, after in pairwise(args) if word == "--log-format"]
     return (named[-1] if named else os.environ.get("RECONCILER_LOG_FORMAT", "")) == "json"
+
+
+def _rooted(error: ReconcilerError, args: list[str]) -> ReconcilerError:
+    """A command in its hint means the same manifests; where they are is told from the words alone, as above."""
+    from reconciler.decide.commands import USUAL_ROOT, at_root
+
+    named = [after for word, after in pairwise(args) if word in ("-f", "--manifests")]
+    named += [word.partition("=")[2] for word in args if word.startswith("--manifests=")]
+    root = named[-1] if named else os.environ.get("RECONCILER_MANIFESTS") or USUAL_ROOT
+    error.hint = error.hint and at_root(error.hint, root=root)
+    return error
 
 
 def say_error(error: ReconcilerError, *, as_json: bool = False) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import click
 
 from reconciler.cli.options import DURATION, common_flags, flag, manifests_flag, output_flag
-from reconciler.errors import ManifestError, NeedsPerson
+from reconciler.errors import ManifestError, NeedsPerson, PathDenied
 
 
 @click.command(short_help="Let a person grant access.")
@@ -34,6 +35,7 @@ def consent(
     from reconciler.cli.output import write_run
     from reconciler.cli.person import TerminalPerson
     from reconciler.cli.session import TOOL, make_session, read_desired
+    from reconciler.decide.commands import at_root
     from reconciler.decide.results import RunReport
     from reconciler.decide.selection import resolve_one
     from reconciler.engine.consent import consent as ask_person
@@ -51,7 +53,10 @@ def consent(
     if account.grant.needs_person and not session.console.interactive:
         raise NeedsPerson(
             f"{account.address}: a person must consent, and there is no terminal to ask at",
-            hint=f"on a machine with a browser, run: reconciler consent {account.address.short}",
+            hint=at_root(
+                f"on a machine with a browser, run: reconciler consent {account.address.short}",
+                root=manifests,
+            ),
         )
     provider = desired.providers[account.provider]
 
@@ -61,7 +66,8 @@ def consent(
     with calling(session, look=look) as work:
         trust = work.observed.trust
         seen = work.observed.providers[provider.address]
-        assert trust is not None  # noqa: S101 - `observe` always reads trust; mypy cannot know
+        if trust is None:
+            raise PathDenied(f"{provider.address}: {work.observed.trust_unreadable}")
         ready = ready_provider(work.run, provider, observed=seen, trust=trust, ports=work.ports)
         person = TerminalPerson(
             account,
@@ -72,6 +78,7 @@ def consent(
         )
         with closing(person):
             result = ask_person(work.run, account, ready, ask=person, paste=paste)
+        result = replace(result, hint=at_root(result.hint, root=manifests))
         report = RunReport(results=(result,), now=work.observed.now)
     write_run(report, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)
     return report.exit_code()

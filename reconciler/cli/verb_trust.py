@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from reconciler.cli.options import common_flags, flag, manifests_flag
-from reconciler.errors import NeedsPerson, UsageError, clean
+from reconciler.errors import NeedsPerson, PathDenied, UsageError, clean
 
 _BIND = "bind"
 
@@ -87,7 +87,6 @@ def _change(
     from reconciler.engine.trust import revoke_trust
     from reconciler.engine.trusting import accept_trust, propose_trust
     from reconciler.model.names import parse_address
-    from reconciler.model.trust import TrustView
 
     session = make_session(options)
     desired = read_desired(session, manifests)
@@ -102,8 +101,8 @@ def _change(
                     click.echo(f"{clean(credential)} → revoked")
                 continue
             view = work.observed.trust
-            assert view is not None  # noqa: S101 - `observe` always reads trust; mypy cannot know
-            assert isinstance(view, TrustView)  # noqa: S101 - as above
+            if view is None:
+                raise PathDenied(f"{provider.address}: {work.observed.trust_unreadable}")
             proposals = propose_trust(
                 work.run,
                 provider,

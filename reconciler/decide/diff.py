@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.decide.account_changes import account_change, account_removal
 from reconciler.decide.account_view import AccountView
@@ -21,6 +21,7 @@ from reconciler.decide.attention import (
     sort_attention,
 )
 from reconciler.decide.changes import Action, Blocked, Change
+from reconciler.decide.commands import at_root
 from reconciler.decide.health import Health, judge_account
 from reconciler.decide.health_words import brief
 from reconciler.decide.plan_options import PlanOptions
@@ -79,7 +80,10 @@ def diff(desired: Desired, observed: Observed, *, options: PlanOptions) -> Diff:
         changes=tuple(sorted(changes, key=_order)),
         removals=() if desired.unreadable else tuple(sorted(removals, key=_removal_order)),
         maintenance=tuple(sorted(maintenance, key=_order)),
-        blocked=tuple(sorted(held_back, key=lambda b: (not b.trust_change, b.address))),
+        blocked=tuple(
+            replace(b, hint=at_root(b.hint, root=desired.root))
+            for b in sorted(held_back, key=lambda b: (not b.trust_change, b.address))
+        ),
         attention=attention,
         foreign=tuple(sorted(a for a in listed if a in views and _is_foreign(views[a]))),
         views=views,
@@ -181,7 +185,8 @@ def attention_of(
         if seen is not None and options.selection.includes(address, provider.labels):
             lines.append(circuit_attention(provider, seen, accounts=waiting[address]))
             lines.append(provider_attention(provider, seen, now=observed.now))
-    return sort_attention((line for line in lines if line), now=observed.now)
+    rooted = (replace(line, command=at_root(line.command, root=desired.root)) for line in lines if line)
+    return sort_attention(rooted, now=observed.now)
 
 
 def _unreadable(view: AccountView) -> Blocked:

@@ -145,7 +145,7 @@ class Accounts:
         outcome = self.providers.outcomes.get(account.provider) if account else None
         name = account.provider if account else "its provider"
         why = (outcome.why if outcome else view.not_ready) or "it is not ready"
-        line = f"held: {name} is not ready: {why}"
+        line = f"held: {name} is not ready: {why.removeprefix(f'{name}: ')}"
         location = account.location if account else None
         return Result(
             address,

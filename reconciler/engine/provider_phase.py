@@ -21,6 +21,7 @@ from reconciler.engine.ready import ready_provider
 from reconciler.engine.register import apply_provider
 from reconciler.engine.run import Run
 from reconciler.engine.settle import each, result_of_error, stopped
+from reconciler.errors import PathDenied
 from reconciler.model.desired import Desired, DesiredProvider
 from reconciler.model.names import Address
 from reconciler.model.observed import Observed, ObservedProvider
@@ -91,9 +92,11 @@ class Providers:
         if self.run.stop.is_set():
             result = stopped(address, action=change.action.value, location=change.location)
             return ProviderOutcome(address, result, None, before, result.message)
-        if change.provider_change is None or self.trust is None:
-            raise ValueError("a provider's change carries what is to be done, and trust was read")
+        if change.provider_change is None:
+            raise ValueError("a provider's change carries what is to be done")
         try:
+            if self.trust is None:
+                raise PathDenied(f"{address}: {self.observed.trust_unreadable}")
             with self.run.in_flight.working(address):
                 result, ready = apply_provider(
                     self.run,

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from reconciler.decide.changes import Action, Blocked, Change
+from reconciler.decide.commands import at_root
 from reconciler.decide.plan import Plan, make_plan
 from reconciler.decide.plan_options import PlanOptions
 from reconciler.decide.results import Outcome, Result, RunReport
@@ -204,8 +205,20 @@ def _not_made(change: Change, plan: Plan) -> Result:
 
 
 def _report(accounts: Accounts, plan: Plan, results: Iterable[Result]) -> RunReport:
-    told = tuple(results)
+    root = accounts.providers.desired.root
+    told = tuple(_told(result, root=root) for result in results)
     attention = attention_after(accounts, plan, told)
     return RunReport(
         results=told, attention=attention, problems=plan.problems, guards=plan.guards, now=plan.now
+    )
+
+
+def _told(result: Result, *, root: str) -> Result:
+    """As a line that begins with the address: not said twice, and with commands that mean the same manifests."""
+    subject = f"{result.address}: "
+    return replace(
+        result,
+        message=result.message.removeprefix(subject),
+        error=result.error.removeprefix(subject),
+        hint=at_root(result.hint, root=root),
     )

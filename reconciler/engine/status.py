@@ -8,6 +8,7 @@ from __future__ import annotations
 from reconciler.decide.account_view import AccountView
 from reconciler.decide.attention import account_remedy, sentence, source_location
 from reconciler.decide.changes import Action
+from reconciler.decide.commands import at_root
 from reconciler.decide.health import Health
 from reconciler.decide.plan import Plan, PlanOptions, make_plan
 from reconciler.decide.status_view import (
@@ -36,7 +37,7 @@ def make_status(desired: Desired, observed: Observed, options: PlanOptions) -> S
         if _shown(a, desired, observed=observed, options=options)
     )
     accounts = [
-        _account(view, plan.healths[address])
+        _account(view, plan.healths[address], root=desired.root)
         for address, view in plan.views.items()
         if _is_listed(view, options)
     ]
@@ -70,7 +71,7 @@ def _shown(address: Address, desired: Desired, *, observed: Observed, options: P
     return ours and not removed and options.selection.includes(address, {})
 
 
-def _account(view: AccountView, health: Health) -> AccountReport:
+def _account(view: AccountView, health: Health, *, root: str) -> AccountReport:
     remedy = account_remedy(view, health)
     status = view.status
     quiet = health.state is AccountState.READY or health.reason in _NOTHING_TO_DO
@@ -82,7 +83,7 @@ def _account(view: AccountView, health: Health) -> AccountReport:
         owner=clean(owner or ""),
         description=clean((view.account.description if view.account else "") or ""),
         remedy="" if quiet else sentence(remedy),
-        command="" if quiet else remedy.command,
+        command="" if quiet else at_root(remedy.command, root=root),
         page="" if quiet else remedy.page,
         conditions=conditions_of(view, health),
         location=view.account.location if view.account else recorded,

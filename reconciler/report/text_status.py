@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.decide.status_view import AccountReport, ProviderReport, ProviderState, StatusReport
+from reconciler.model.desired import Registration
 from reconciler.model.state import NEEDS_PERSON, AccountState
 from reconciler.report.style import Ink, Style
 from reconciler.report.text_lines import attention_lines, column_of, head, labelled
@@ -72,7 +73,9 @@ def _provider_lines(
         lines += labelled("secret", f"{provider.secret}{version}", style=style, whole=True)
     if provider.secret_expires_at is not None:
         lines += labelled("ends", moment(provider.secret_expires_at, status.now), style=style)
-    for uri in provider.redirect_uris:
+    # A client that the tool registers itself brings its redirect URIs along: nobody has to allow them.
+    by_hand = provider.registration != Registration.DYNAMIC.value
+    for uri in provider.redirect_uris if by_hand else ():
         lines += labelled("allow", f"{uri} (redirect URI, at its console{_at(provider)})", style=style)
     return lines
 

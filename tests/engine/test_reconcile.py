@@ -481,3 +481,38 @@ def test_a_saved_plan_that_went_stale_touches_nothing_but_the_rest():
     assert by_address(report)["account/team/drive"].outcome == "done"
     assert world.store.read_metadata(LAYOUT.provider(provider_address("team", "sandbox"))) is None
     assert report.exit_code() == 6
+
+
+def test_what_is_printed_to_be_pasted_names_the_manifests_that_it_was_printed_for():
+    world = ReconcileWorld()
+    world.desired = replace(world.desired, root="infra/o auth")
+    (line,) = world.plan().attention
+    assert line.command == "reconciler consent team/drive -f 'infra/o auth'"
+    (line,) = world.reconcile().attention
+    assert line.command == "reconciler consent team/drive -f 'infra/o auth'"
+    (account,) = world.status().accounts
+    assert account.command == "reconciler consent team/drive -f 'infra/o auth'"
+
+
+def test_where_trust_cannot_be_read_a_provider_that_is_gone_from_git_stays():
+    world = ReconcileWorld()
+    world.reconcile()
+    world.desired = replace(world.desired, providers={}, accounts={})
+    world.store.deny(LAYOUT.trust, "read")
+    report = world.reconcile(prune=True, allowed=frozenset(GuardName))
+    assert {(r.action, r.outcome) for r in report.results if str(r.address).startswith("provider/")} == {
+        ("deregister", "failed")
+    }
+    assert report.exit_code() == 4
+
+
+def test_a_line_names_its_object_once():
+    world = ReconcileWorld()
+    world.reconcile()
+    world.consents("team/drive")
+    world.advance(55 * MINUTE)
+    world.store.deny(SECRET, "read")
+    provider, account = world.reconcile().results
+    assert str(provider.address) not in provider.message + provider.error
+    assert account.message.count(str(provider.address)) == 1
+    assert provider.error in account.message

@@ -5,8 +5,11 @@ from dataclasses import replace
 from reconciler.decide.selection import make_selection
 from reconciler.decide.status_view import ProviderState, Truth
 from reconciler.model.behaviour import ConsoleRules
+from reconciler.model.desired import Registration
 from reconciler.model.names import account_address
 from reconciler.model.state import AccountState
+from reconciler.report.style import Style
+from reconciler.report.text_status import render_status
 from tests.engine.reconcile_world import (
     DAY,
     HOUR,
@@ -137,3 +140,10 @@ def test_counts_are_by_state():
     world.declare(provider_of(), make_account(), make_account("team/other"))
     world.advance(DAY)
     assert dict(world.status().counts()) == {"pending-consent": 1, "expired": 1}
+
+
+def test_a_client_that_the_tool_registers_itself_asks_nobody_to_allow_its_redirect_uri():
+    world = ReconcileWorld()
+    assert "at its console" in render_status(world.status(), Style(color=False, width=110))
+    world.declare(replace(provider_of(), registration=Registration.DYNAMIC), make_account())
+    assert "at its console" not in render_status(world.status(), Style(color=False, width=110))
