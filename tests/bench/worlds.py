@@ -34,6 +34,8 @@ class World:
     client_id: str = "bench-client"
     client_secret: str = field(default=CLIENT_SECRET, repr=False)
     rotation: str = "reusable"
+    team: int = TEAM
+    """Accounts of one team."""
     store: Mapping[str, str] = field(repr=False, default_factory=dict)
 
     @property
@@ -46,11 +48,11 @@ class World:
 
     @property
     def teams(self) -> list[str]:
-        return [f"team-{number:02}" for number in range(-(-self.accounts // TEAM))]
+        return [f"team-{number:02}" for number in range(-(-self.accounts // self.team))]
 
     @property
     def names(self) -> list[tuple[str, str]]:
-        return [(f"team-{number // TEAM:02}", f"account-{number:05}") for number in range(self.accounts)]
+        return [(f"team-{number // self.team:02}", f"account-{number:05}") for number in range(self.accounts)]
 
     # ---------------------------------------------------------------------------------------------- manifests
 
