@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from reconciler.decide.classify import shown_code
+from reconciler.decide.classify import plain_words, shown_code
 from reconciler.decide.redirect import RedirectMode, RedirectUri, redirect_uri
-from reconciler.errors import clean
 from reconciler.model.behaviour import IdentitySource, Pkce
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.ready import ReadyProvider
@@ -104,7 +103,7 @@ class CallbackRefused:
     code: str = ""
     """The `error` code, safe to show."""
     description: str = ""
-    """The provider's `error_description`, cleaned and short."""
+    """The provider's `error_description`: its plain words, few."""
 
     @property
     def final(self) -> bool:
@@ -200,7 +199,7 @@ def _judge_result(values: dict[str, str]) -> Callback | CallbackRefused:
     if error:
         if code:
             return CallbackRefused(Refusal.ERROR_AND_CODE, "the callback has an error and a code at once")
-        shown, words = shown_code(error), clean(values.get("error_description", ""), cap=120)
+        shown, words = shown_code(error), plain_words(values.get("error_description", ""), cap=120)
         if error == "access_denied":
             return CallbackRefused(Refusal.DENIED, "access was denied at the provider", shown, words)
         return CallbackRefused(Refusal.ERROR, f"the provider answered {shown}", shown, words)

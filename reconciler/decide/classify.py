@@ -18,10 +18,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any, assert_never
 
 from reconciler.decide.answer_document import text_at, value_at
+from reconciler.errors import clean
 from reconciler.model.behaviour import Behaviour, ErrorRule
 from reconciler.model.state import ErrorClass, Reason
 
 _CODE_SHAPE = re.compile(r"[A-Za-z][A-Za-z_. -]{0,59}[0-9]{0,10}|[0-9]{1,10}")
+_WORD = re.compile(r"[(\"']?(?:[A-Za-z][A-Za-z'_-]{0,29}|[A-Z]{0,10}[0-9]{1,10})[.,:;!?)\"']{0,2}")
 _UNSHOWN = "a code that is not shown"
 _MAX_CODES = 16
 
@@ -117,6 +119,12 @@ def shown_code(code: str) -> str:
     if code == "":
         return ""
     return code if _CODE_SHAPE.fullmatch(code) else _UNSHOWN
+
+
+def plain_words(text: str, *, cap: int) -> str:
+    """What a provider wrote for people, without what may be a secret: every word that is none becomes `…`."""
+    words = clean(text, cap=cap).split()
+    return " ".join(word if _WORD.fullmatch(word) else "…" for word in words)
 
 
 def read_retry_after(header: str | None, *, now: datetime, cap: timedelta) -> timedelta | None:

@@ -88,6 +88,15 @@ def judge_metadata_answer(
     return judge_metadata(issuer, outcome.body.reveal(), loopback=loopback)
 
 
+def _difference(issuer: str, said: str) -> str:
+    """How the document's issuer differs, without repeating it: what a server says of itself may hold anything."""
+    if not said:
+        return "it names no issuer"
+    if said.rstrip("/") == issuer.rstrip("/"):
+        return f"its issuer is written {'with' if said.endswith('/') else 'without'} a slash at the end"
+    return "its issuer is another one"
+
+
 def judge_metadata(issuer: str, body: bytes, *, loopback: bool = False) -> IssuerMetadata | MetadataProblem:
     """Judge a metadata document; `loopback` admits http to this machine."""
     shown = clean(issuer)
@@ -95,9 +104,7 @@ def judge_metadata(issuer: str, body: bytes, *, loopback: bool = False) -> Issue
     if document is None:
         return MetadataProblem(f"metadata of {shown}: not a JSON object")
     if text_at(document, "issuer") != issuer:
-        said = clean(text_at(document, "issuer"))
-        why = f"its issuer is another one: {said}" if said else "it names no issuer"
-        return MetadataProblem(f"metadata of {shown}: {why}")
+        return MetadataProblem(f"metadata of {shown}: {_difference(issuer, text_at(document, 'issuer'))}")
     notes: list[str] = []
     endpoints: dict[str, str] = {}
     for key, name in _ENDPOINTS.items():

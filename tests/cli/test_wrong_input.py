@@ -231,7 +231,7 @@ METADATA = {
     "{}": (lambda: faults.json_answer("metadata", {}, status=200, times=None), "it names no issuer"),
     "another issuer": (
         lambda: faults.json_answer("metadata", {"issuer": "https://evil.example"}, status=200, times=None),
-        "its issuer is another one: https://evil.example",
+        "its issuer is another one",
     ),
     "302": (lambda: faults.redirect("metadata", "https://evil.example/", times=None), "HTTP 302"),
     "429": (lambda: faults.too_many_requests("metadata", retry_after="1", times=None), "HTTP 429"),

@@ -1,0 +1,142 @@
+"""A provider that repeats every secret it ever saw, in every way an answer can hold it, is not heard by anybody."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.canaries.cage import QUICK_VERBS, VERBS, Cage
+from tests.canaries.parrot import MOODS
+
+
+def test_when_all_goes_well_no_command_says_a_secret_and_no_file_holds_one(cage: Cage):
+    cage.settle()
+    for verb in VERBS:
+        cage.run(*verb)
+    cage.run("secret", "rm", "clients/sales/made", expect=0)
+    assert len(cage.secrets) > 12, "the provider was talked to"
+    cage.assert_silent()
+    cage.assert_no_file_holds_one()
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_a_refresh_that_fails_says_nothing_of_what_the_provider_said(cage: Cage, mood: str):
+    cage.settle()
+    cage.parrot.mood = mood
+    before = cage.read("reconciler/grants/sales/crm")["refresh_token"]
+    for verb in QUICK_VERBS:
+        cage.run(*verb)
+    assert any("/token" in line for line in cage.parrot.asked)
+    cage.assert_silent()
+    cage.assert_no_file_holds_one()
+    assert cage.read("reconciler/grants/sales/crm")["refresh_token"] == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mood", MOODS)
+def test_no_command_in_no_format_says_it_either(cage: Cage, mood: str):
+    cage.settle()
+    cage.parrot.mood = mood
+    for verb in VERBS:
+        cage.run(*verb)
+    cage.assert_silent()
+    cage.assert_no_file_holds_one()
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_a_registration_that_fails_says_nothing(cage: Cage, mood: str):
+    cage.parrot.mood, cage.parrot.about = mood, "register"
+    for verb in (("reconcile", "-v"), ("status", "-o", "json"), ("plan", "-o", "markdown")):
+        cage.run(*verb)
+    assert any("POST /register" in line for line in cage.parrot.asked)
+    assert cage.planted["initial-token"] in cage.parrot.known.values()
+    cage.assert_silent()
+    cage.assert_no_file_holds_one()
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_a_registration_that_cannot_be_changed_or_removed_says_nothing(cage: Cage, mood: str):
+    cage.run("reconcile", expect=0)
+    path = cage.desk.folder / "manifests/sales/made.yaml"
+    cage.parrot.mood, cage.parrot.about = mood, "register"
+    path.write_text(path.read_text().replace("name: app", "name: another"))
+    cage.run("reconcile", "-v")
+    path.unlink()
+    (cage.desk.folder / "manifests/sales/feed.yaml").unlink()
+    cage.run("reconcile", "--prune", "--allow-mass-delete", "-v")
+    cage.run("status")
+    cage.assert_silent()
+    cage.assert_no_file_holds_one()
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_a_consent_whose_code_is_refused_says_nothing(cage: Cage, mood: str):
+    cage.run("reconcile", expect=0)
+    cage.parrot.mood = mood
+    from tests.cli.keyboard import Keyboard
+
+    assert isinstance(cage.desk, Keyboard)
+    try:
+        cage.consent("crm", expect=4)
+    except AssertionError as error:
+        assert (
+            "exit 5" in str(error)
+            or "exit 1" in str(error)
+            or "exit 0" in str(error)
+            or "exit 3" in str(error)
+        ), error
+    cage.run("status", "-v")
+    cage.assert_silent()
+    cage.assert_no_file_holds_one()
+
+
+def test_a_callback_full_of_secrets_says_nothing(cage: Cage):
+    cage.settle()
+    for answer in (
+        {"error": "access_denied", "error_description": cage.parrot.newest("refresh")},
+        {"error": "access_denied", "error_description": f"no: {cage.planted['client-secret']}"},
+        {"error": "server_error", "error_description": " ".join(cage.secrets.values())},
+        {"error": cage.planted["client-secret"]},
+        {"error": cage.parrot.newest("refresh")},
+        {"iss": f"https://{cage.parrot.newest('refresh')}.example"},
+        {"state": cage.parrot.newest("refresh")},
+    ):
+        said = cage.consent("crm", expect=5, **answer) if "error" in answer else None
+        if said is None:
+            cage.run("plan")
+    cage.assert_silent()
+
+
+def test_the_provider_tells_who_it_is_by_a_secret(cage: Cage, monkeypatch: pytest.MonkeyPatch):
+    """Metadata that name a secret as issuer, endpoint or capability."""
+    from tests.canaries import parrot as module
+
+    cage.settle()
+    real = module._answer
+    secret = cage.parrot.newest("refresh")
+    for document in (
+        {"issuer": f"https://{secret}.example"},
+        {"issuer": secret},
+        {"issuer": cage.parrot.issuer, "token_endpoint": f"http://{secret}.example/token"},
+        {
+            "issuer": cage.parrot.issuer,
+            "token_endpoint": f"{cage.parrot.issuer}/{secret}",
+            "registration_endpoint": secret,
+        },
+        {"issuer": cage.parrot.issuer, "token_endpoint": secret, "jwks_uri": secret},
+        {"issuer": cage.parrot.issuer, "token_endpoint": {secret: secret}},
+    ):
+
+        def answer(p, path, form, method, document=document):
+            return module._json(200, document) if "well-known" in path else real(p, path, form, method)
+
+        monkeypatch.setattr(module, "_answer", answer)
+        path = cage.desk.folder / "manifests/sales/idp.yaml"
+        path.write_text(path.read_text() + f"# {len(cage.parrot.asked)}\n")
+        path.write_text(
+            path.read_text().replace("name: idp", "name: idp, labels: {n: '%d'}" % len(cage.parrot.asked), 1)
+        )
+        cage.run("reconcile", "-v")
+        cage.run("status")
+        path.write_text("")
+        cage.declare()
+    cage.assert_silent()
