@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from reconciler.errors import UsageError, clean
 from reconciler.model.duration import parse_duration
 
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -114,3 +115,16 @@ def guard_flags(function: F) -> F:
     for name, text in reversed(list(FLAGS.items())):
         function = flag(text, is_flag=True, help=WORDS[name])(function)
     return function
+
+
+def checked_hosts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of hosts as trust's settings hold them: lower case, no port. UsageError where one is none."""
+    from reconciler.model.endpoint import is_host
+
+    found = tuple(text.lower() for text in texts)
+    for host in found:
+        if not is_host(host):
+            raise UsageError(
+                f"'{clean(host)}' is no host", hint="write its name or address alone: idp.corp.example"
+            )
+    return found

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import common_flags, flag
+from reconciler.cli.options import checked_hosts, common_flags, flag
 
 
 @click.command("init-store", short_help="Prepare a new store.")
@@ -40,7 +40,7 @@ def init_store(mode: str, loopback: bool, hosts: tuple[str, ...], **options: Any
     from reconciler.model.trust import TrustMode, TrustSettings
 
     session = make_session(options)
-    settings = TrustSettings(mode=TrustMode(mode), allowed_hosts=hosts, loopback=loopback)
+    settings = TrustSettings(mode=TrustMode(mode), allowed_hosts=checked_hosts(hosts), loopback=loopback)
     with open_store(session) as (store, layout):
         made = make_store(session, store, layout, settings=settings)
         click.echo(f"{store.describe()}: store of format {made.format} under '{layout.prefix}' is ready")

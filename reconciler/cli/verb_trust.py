@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import common_flags, flag, manifests_flag
+from reconciler.cli.options import checked_hosts, common_flags, flag, manifests_flag
 from reconciler.errors import NeedsPerson, PathDenied, UsageError, clean
+
+if TYPE_CHECKING:
+    from reconciler.cli.session import Session
 
 _BIND = "bind"
 
@@ -158,11 +162,29 @@ def _confirm(question: str, *, yes: bool, session: Any) -> None:
     envvar=None,
     help="Let a namespace's providers also name secrets under this prefix.",
 )
+@flag("--no-host", "no_hosts", multiple=True, metavar="HOST", envvar=None, help="Admit this host no more.")
+@flag(
+    "--no-secret-prefix",
+    "no_prefixes",
+    multiple=True,
+    metavar="NAMESPACE=PREFIX",
+    envvar=None,
+    help="Let a namespace name secrets under this prefix no more.",
+)
 @common_flags
 def settings(
-    mode: str | None, loopback: bool | None, hosts: tuple[str, ...], prefixes: tuple[str, ...], **options: Any
+    mode: str | None,
+    loopback: bool | None,
+    hosts: tuple[str, ...],
+    prefixes: tuple[str, ...],
+    no_hosts: tuple[str, ...],
+    no_prefixes: tuple[str, ...],
+    **options: Any,
 ) -> int:
-    """Change the settings that are given; the others stay. They live in the store: Git cannot change them."""
+    """Change the settings that are given; the others stay. They live in the store: Git cannot change them.
+
+    A PREFIX is a path in the store's mount, or <mount>:<path> in another one.
+    """
     from dataclasses import replace
 
     from reconciler.cli.calling import calling
@@ -173,6 +195,8 @@ def settings(
 
     session = make_session(options)
 
+    _refuse_own_mount(session, prefixes)
+
     def nothing(store: Any, layout: Any) -> Observed:
         return Observed(store.describe(), store.server_time())
 
@@ -182,27 +206,49 @@ def settings(
             before,
             mode=before.mode if mode is None else TrustMode(mode),
             loopback=before.loopback if loopback is None else loopback,
-            allowed_hosts=tuple(sorted({*before.allowed_hosts, *hosts})),
-            secret_prefixes=_with_prefixes(before.secret_prefixes, prefixes),
+            allowed_hosts=tuple(sorted({*before.allowed_hosts, *checked_hosts(hosts)} - set(no_hosts))),
+            secret_prefixes=_with_prefixes(before.secret_prefixes, prefixes, without=no_prefixes),
         )
         if after != before:
             write_settings(work.run, after)
     return _show({"verbose": False, "no_color": True, "no_input": True, "log_format": "text"})
 
 
-def _with_prefixes(before: Any, texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def _with_prefixes(
+    before: Mapping[str, tuple[str, ...]], texts: tuple[str, ...], *, without: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    after = {namespace: set(prefixes) for namespace, prefixes in before.items()}
+    for namespace, prefix in map(_prefix, texts):
+        after.setdefault(namespace, set()).add(prefix)
+    for namespace, prefix in map(_prefix, without):
+        after.get(namespace, set()).discard(prefix)
+    return {namespace: tuple(sorted(prefixes)) for namespace, prefixes in after.items() if prefixes}
+
+
+def _refuse_own_mount(session: Session, prefixes: tuple[str, ...]) -> None:
+    """One secret has one name, since trust is bound to the name: in the store's own mount that is the path alone."""
+    from reconciler.cli.settings import VaultLocation, store_location
+
+    location = store_location(session.settings)
+    for text in prefixes:
+        mount, colon, _ = _prefix(text)[1].rpartition(":")
+        if colon and isinstance(location, VaultLocation) and mount == location.mount:
+            raise UsageError(f"'{clean(mount)}' is the store's own mount", hint="leave the mount out")
+
+
+def _prefix(text: str) -> tuple[str, str]:
+    """`<namespace>=[<mount>:]<path>` as (namespace, prefix). UsageError for anything else."""
     from reconciler.model.names import is_name
     from reconciler.model.store_path import reference_path
 
-    after = {namespace: tuple(prefixes) for namespace, prefixes in before.items()}
-    for text in texts:
-        namespace, separator, prefix = text.partition("=")
-        try:
-            path = reference_path(prefix.rstrip("/")).text
-        except ValueError:
-            separator = ""
-            path = ""
-        if not separator or not is_name(namespace):
-            raise UsageError(f"'{clean(text)}' is no secret prefix", hint="write <namespace>=<path>")
-        after[namespace] = tuple(sorted({*after.get(namespace, ()), path}))
-    return after
+    namespace, _, prefix = text.partition("=")
+    mount, colon, path = prefix.rpartition(":")
+    try:
+        if not is_name(namespace):
+            raise ValueError("no namespace")
+        return namespace, str(reference_path(path.rstrip("/"), mount=mount if colon else None))
+    except ValueError:
+        raise UsageError(
+            f"'{clean(text)}' is no secret prefix",
+            hint="write <namespace>=<path> or <namespace>=<mount>:<path>",
+        ) from None

@@ -227,6 +227,25 @@ def test_trust_settings_change_what_is_named_and_keep_the_rest(desk: Keyboard):
     assert desk.run("trust", "settings", "--secret-prefix", "sales=../x").code == 64
 
 
+def test_trust_settings_can_be_taken_back_and_name_other_mounts(desk: Keyboard):
+    desk.run("init-store", "--allow-host", "IDP.internal", expect=0)
+    prefix = ("--secret-prefix", "sales=team-kv:oauth/crm")
+    said = desk.run("trust", "settings", *prefix, expect=0)
+    assert said.out.splitlines()[1:] == [
+        "allowed host idp.internal",
+        "namespace sales may also name team-kv:oauth/crm",
+    ]
+    taken = ("--no-host", "idp.internal", "--no-secret-prefix", "sales=team-kv:oauth/crm")
+    assert desk.run("trust", "settings", *taken, expect=0).out == "mode catalogue · loopback refused\n"
+
+
+@pytest.mark.parametrize("verb", [("trust", "settings"), ("init-store",)], ids=" ".join)
+def test_a_host_that_is_none_is_a_usage_error(desk: Keyboard, verb: tuple[str, ...]):
+    desk.run("init-store", expect=0)
+    said = desk.run(*verb, "--allow-host", "https://idp.internal", expect=64)
+    assert said.err.startswith("error: 'https://idp.internal' is no host")
+
+
 def test_schema_lists_prints_and_writes(desk: Keyboard):
     names = desk.run("schema", "--list", expect=0).out.split()
     assert names == sorted(names)
