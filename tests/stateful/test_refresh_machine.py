@@ -158,8 +158,10 @@ class RefreshMachine(RuleBasedStateMachine):
         if process in self.alive:
             self.alive.remove(process)
 
-    @rule(process=consumes(processes))
-    def kill(self, process: Process) -> None:
+    @rule(process=consumes(processes), answered=st.booleans())
+    def kill(self, process: Process, answered: bool) -> None:
+        if answered:
+            self.go_to(process, Exchange, 1)
         if process in self.alive:
             self.alive.remove(process)
             self.dead.add(process.number)
@@ -176,6 +178,10 @@ class RefreshMachine(RuleBasedStateMachine):
     @rule(fault=st.sampled_from([Fault.NOT_SENT, Fault.LOST_BEFORE, BUSY, BROKEN, CLIENT_REFUSED]))
     def provider_trouble(self, fault: Fault | HttpAnswer) -> None:
         self.world.server.faults.append(fault)
+
+    @rule(odd=st.booleans())
+    def answers_lack_their_access_token(self, odd: bool) -> None:
+        self.world.server.extra = {"access_token": ...} if odd else {}
 
     @precondition(lambda self: not self.world.server.faults)
     @rule()
@@ -237,6 +243,7 @@ class RefreshMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """The world calms down, everybody comes to an end, and the next runs of the schedule settle what is left."""
         self.world.server.faults.clear()
+        self.world.server.extra = {}
         for process in list(self.alive):
             for _ in range(3000):
                 if process.conclusion is not None:
