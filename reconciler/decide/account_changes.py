@@ -114,7 +114,10 @@ def _track(
         risk=Risk.MEDIUM if ending else Risk.LOW,
         consequence="suspended: the published token is withdrawn" if ending else "",
         fields=fields,
-        preconditions=_recorded(account.address, view.status),
+        preconditions=(
+            *_recorded(account.address, view.status),
+            Precondition(str(account.address), 0, account.digest),
+        ),
         location=account.location,
         notes=tuple(notes),
         protected=account.protect or (view.status is not None and view.status.protect),

@@ -51,7 +51,8 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Precondition:
-    """What a saved plan takes for granted of one key: its newest KV version, and the digest recorded with it ('' none)."""
+    """What a saved plan takes for granted of one key: its newest KV version, and the digest recorded with it ('' none).
+    Of an address (`account/team/drive`): the digest of what its manifest says; its version is 0."""
 
     path: str
     version: int

@@ -261,7 +261,11 @@ def _change(
         reason=reason,
         message=message,
         fields=fields,
-        preconditions=(*_preconditions(observed), *_secret_preconditions(desired, secrets)),
+        preconditions=(
+            *_preconditions(observed),
+            *_secret_preconditions(desired, secrets),
+            Precondition(str(desired.address), 0, desired.digest),
+        ),
         risk=risk,
         location=desired.location,
         notes=notes_on(desired, action, secrets=secrets),

@@ -2,7 +2,8 @@
 
 Rules:
 - only what was saved is done, and only where the plan made now proposes the same with the same preconditions;
-- what has moved since is refused (exit 6) without touching the rest; what was not in it is left for another plan;
+- what has moved since, in the store or in Git, is refused (exit 6) without touching the rest; what was not in it is left
+  for another plan;
 - what the world has done by itself meanwhile is no failure;
 - maintenance is recomputed as always; guards are judged on what is proposed now.
 """

@@ -86,6 +86,7 @@ def test_a_provider_seen_first_is_registered_and_its_redirect_uri_is_shown():
     assert change.preconditions == (
         Precondition("providers/team/sandbox", 0),
         Precondition("clients/team/sandbox", 1),
+        Precondition("provider/team/sandbox", 0, "1" * 16),
     )
     assert str(change.location) == "manifests/team/sandbox.yaml:1:1"
 

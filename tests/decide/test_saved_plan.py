@@ -48,6 +48,19 @@ def test_what_has_moved_is_refused_and_the_rest_is_done():
     assert refused.message == "clients/team/sandbox: version 1 when the plan was saved, 2 now"
 
 
+def test_a_manifest_that_says_something_else_by_now_is_refused():
+    """What was reviewed is what is done: a first registration has no fields that could differ."""
+    desired = make_desired()
+    made = plan(desired, stored(desired=desired))
+    after = make_desired(make_provider(digest="9" * 16), make_account(digest="8" * 16))
+    narrowed, left = narrow_to(plan(after, stored(desired=after)), saved(made))
+    assert narrowed.changes == ()
+    assert [(r.reason, r.code, r.message) for r in left] == [
+        ("PlanStale", 6, "provider/team/sandbox has changed since the plan was saved"),
+        ("PlanStale", 6, "account/team/drive has changed since the plan was saved"),
+    ]
+
+
 def test_what_somebody_else_did_meanwhile_is_no_failure():
     desired = make_desired()
     made = plan(desired, stored(desired=desired))
