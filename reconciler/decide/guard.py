@@ -11,11 +11,11 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
 
 from reconciler.decide.attention import source_location
 from reconciler.decide.changes import Action, Change, GuardHit, GuardName
 from reconciler.decide.plan_options import PlanOptions
+from reconciler.decide.roots import lies_within, recorded_roots
 from reconciler.model.desired import Desired
 from reconciler.model.names import Address
 from reconciler.model.observed import Observed, ObservedAccount, ObservedProvider
@@ -123,7 +123,10 @@ def _narrow(
     """`--prune` needs the whole declaration: what the store recorded as an object's file tells how wide it once was."""
     if not options.prune:
         return
-    outside = sorted(a for a in owned if not _within(_source(observed, a), desired.root))
+    roots = recorded_roots(desired.root, _files(desired, observed, owned))
+    outside = sorted(
+        a for a in owned if (file := _recorded_file(observed, a)) and not lies_within(file, roots)
+    )
     if options.selection.narrow:
         message = "--prune sees the whole declaration only without --only, --exclude and -l"
     elif outside and pruned:
@@ -136,19 +139,22 @@ def _narrow(
     yield GuardHit(GuardName.NARROW_PRUNE, FLAGS[GuardName.NARROW_PRUNE], message, tuple(outside))
 
 
-def _source(observed: Observed, address: Address) -> str:
+def _files(desired: Desired, observed: Observed, owned: frozenset[Address]) -> Iterable[tuple[str, str]]:
+    """(recorded, as typed now) of everything of ours that is declared."""
+    typed = {address: provider.location.file for address, provider in desired.providers.items()}
+    typed |= {address: account.location.file for address, account in desired.accounts.items()}
+    for address in typed.keys() & owned:
+        recorded = _recorded_file(observed, address)
+        if recorded:
+            yield recorded, typed[address]
+
+
+def _recorded_file(observed: Observed, address: Address) -> str:
+    """'' where nothing is recorded."""
     account, provider = observed.accounts.get(address), observed.providers.get(address)
     status = account.status if account else (provider.status if provider else None)
-    return status.source if status else ""
-
-
-def _within(source: str, root: str) -> bool:
-    """True where the recorded file lies under `root`, or nothing is recorded. Both as people type them."""
-    location = source_location(source) if source else None
-    if location is None:
-        return True
-    top, file = PurePosixPath(root), PurePosixPath(location.file)
-    return str(top) == "." or file == top or top in file.parents
+    location = source_location(status.source) if status and status.source else None
+    return location.file if location else ""
 
 
 def _protected(pruned: Sequence[Change]) -> Iterable[GuardHit]:

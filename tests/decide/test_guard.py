@@ -7,7 +7,8 @@ import pytest
 from reconciler.decide.changes import GuardName
 from reconciler.decide.guard import FLAGS, WORDS
 from reconciler.decide.selection import make_selection
-from reconciler.model.desired import DesiredClient
+from reconciler.model.desired import Desired, DesiredClient
+from reconciler.model.location import Location
 from reconciler.model.state import GrantType
 from tests.decide.plan_world import (
     actions,
@@ -177,6 +178,53 @@ def test_prune_is_refused_where_the_path_is_narrower_than_what_was_applied():
     assert guards(made) == ["NarrowPrune"]
     assert "manifests/sales" in made.guards[0].message
     assert guards(plan(replace(here, root="./manifests"), all_applied(whole), prune=True)) == []
+
+
+def typed(desired: Desired, root: str, prefix: str) -> Desired:
+    """The same files, typed from another folder: `prefix` of their recorded names is left out, or put before them."""
+
+    def place(location: Location) -> Location:
+        file = location.file
+        return replace(
+            location, file=file.removeprefix(prefix) if file.startswith(prefix) else f"{prefix}{file}"
+        )
+
+    return replace(
+        desired,
+        root=root,
+        providers={a: replace(p, location=place(p.location)) for a, p in desired.providers.items()},
+        accounts={a: replace(o, location=place(o.location)) for a, o in desired.accounts.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("root", "prefix", "narrower"),
+    [
+        ("manifests", "", False),
+        (".", "manifests/", False),
+        (".", "manifests/team/", True),
+        ("team", "manifests/", True),
+        ("/srv/repo/manifests", "/srv/repo/", False),
+        ("/srv/repo/manifests/team", "/srv/repo/", True),
+        (".", "", False),
+    ],
+)
+def test_from_another_folder_prune_still_knows_how_wide_the_declaration_was(
+    root: str, prefix: str, narrower: bool
+):
+    whole = many(9)
+    elsewhere = Location("manifests/other/gone.yaml", 1)
+    gone_one = replace(make_account("team/a0"), location=elsewhere)
+    observed = all_applied(replace(whole, accounts={**whole.accounts, gone_one.address: gone_one}))
+    here = typed(gone(whole, [gone_one.address]), root, prefix)
+    assert guards(plan(here, observed, prune=True)) == (["NarrowPrune"] if narrower else [])
+
+
+def test_a_file_that_moved_within_the_declaration_tells_nothing_of_its_width():
+    whole = many(9)
+    here = gone(whole, [make_account("team/a0").address])
+    moved = {a: replace(o, location=Location("manifests/new/x.yaml", 1)) for a, o in here.accounts.items()}
+    assert guards(plan(replace(here, accounts=moved), all_applied(whole), prune=True)) == []
 
 
 def test_several_guards_are_all_named_at_once():
