@@ -105,8 +105,8 @@ class Cage:
         self.said.append((" ".join(arguments), said))
         return said
 
-    def consent(self, name: str, *, expect: int = 0, **answer: str) -> Said:
-        """By paste. `answer` replaces parameters of the callback; what they hold is planted."""
+    def consent(self, name: str, *, expect: int | None = 0, **answer: str) -> Said:
+        """By paste. `expect` None: however it ends. `answer` replaces parameters of the callback; what they hold is planted."""
 
         def browse(link: str) -> str:
             asked = {key: values[0] for key, values in parse_qs(urlsplit(link).query).items()}

@@ -72,18 +72,7 @@ def test_a_registration_that_cannot_be_changed_or_removed_says_nothing(cage: Cag
 def test_a_consent_whose_code_is_refused_says_nothing(cage: Cage, mood: str):
     cage.run("reconcile", expect=0)
     cage.parrot.mood = mood
-    from tests.cli.keyboard import Keyboard
-
-    assert isinstance(cage.desk, Keyboard)
-    try:
-        cage.consent("crm", expect=4)
-    except AssertionError as error:
-        assert (
-            "exit 5" in str(error)
-            or "exit 1" in str(error)
-            or "exit 0" in str(error)
-            or "exit 3" in str(error)
-        ), error
+    assert cage.consent("crm", expect=None).code in (0, 1, 3, 4, 5)
     cage.run("status", "-v")
     cage.assert_silent()
     cage.assert_no_file_holds_one()
@@ -131,9 +120,8 @@ def test_the_provider_tells_who_it_is_by_a_secret(cage: Cage, monkeypatch: pytes
 
         monkeypatch.setattr(module, "_answer", answer)
         path = cage.desk.folder / "manifests/sales/idp.yaml"
-        path.write_text(path.read_text() + f"# {len(cage.parrot.asked)}\n")
         path.write_text(
-            path.read_text().replace("name: idp", "name: idp, labels: {n: '%d'}" % len(cage.parrot.asked), 1)
+            path.read_text().replace("name: idp", f"name: idp, labels: {{n: '{len(cage.parrot.asked)}'}}", 1)
         )
         cage.run("reconcile", "-v")
         cage.run("status")

@@ -71,7 +71,7 @@ class Keyboard(Desk):
         return said
 
     def paste(
-        self, account: str, browse: Callable[[str], str], *flags: str, expect: int = 0, **more: str
+        self, account: str, browse: Callable[[str], str], *flags: str, expect: int | None = 0, **more: str
     ) -> Said:
         """`consent --paste`: `browse` is given the printed link, and gives the address that the browser ended at."""
 
