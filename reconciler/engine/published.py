@@ -4,6 +4,7 @@ Rules:
 - every write has `cas`; on a conflict the grant is read again, and ours is published only if it is still the newest: a
   process that was frozen publishes nothing that somebody else has replaced;
 - `tokens/` holds access token, type, expires_at and scope, nothing else;
+- what another owner, or nobody, wrote there meanwhile is not overwritten;
 - metadata is written when what it says changes, and not otherwise.
 """
 
@@ -15,13 +16,20 @@ from datetime import datetime
 from reconciler.decide.projection import must_write
 from reconciler.engine.drive import pause, read_grant
 from reconciler.engine.run import Run
-from reconciler.errors import CasConflict, HeldByAnother, StoreUnreachable, WriteUnclear
+from reconciler.errors import (
+    CasConflict,
+    HeldByAnother,
+    ObjectFailed,
+    StoreUnreachable,
+    WriteUnclear,
+    clean,
+)
 from reconciler.model.duration import format_instant, parse_instant
 from reconciler.model.grant import TokenSet
 from reconciler.model.limits import TOKEN_VERSIONS_KEPT
 from reconciler.model.names import Address
 from reconciler.model.secret import Document
-from reconciler.model.status import AccountStatus
+from reconciler.model.status import MANAGED_BY, AccountStatus, ownership_mark
 from reconciler.model.stored import Stored
 
 _TRIES = 5
@@ -72,6 +80,9 @@ def publish_tokens(
             run.failpoint("refresh.published")
             return version
         stands = run.store.read(path)
+        if stands.version and stands.custom.get(MANAGED_BY) != ownership_mark(run.owner):
+            owner = clean(stands.custom.get(MANAGED_BY) or "nobody we know", cap=80)
+            raise ObjectFailed(f"{path}: what stands there belongs to {owner}, and is not overwritten")
         if _holds(stands, tokens):
             return stands.version
         if not _still_newest(run, account, tokens, stands=stands, grant_version=grant_version):

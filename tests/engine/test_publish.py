@@ -65,6 +65,25 @@ def test_publishing_what_already_stands_there_is_no_new_version():
     assert version == 1
 
 
+@pytest.mark.parametrize("mark", [{"managed-by": "reconciler/other"}, {}], ids=["another owner", "nobody"])
+def test_what_another_owner_published_there_meanwhile_is_not_overwritten(mark):
+    world, drive = due()
+    path = LAYOUT.token(drive.address)
+
+    def they_take_the_place(form) -> None:
+        world.store.purge(path)
+        if mark:
+            world.store.write_metadata(path, mark)
+        for version in range(2):
+            world.store.write(path, Document({"access_token": "theirs"}), cas=version)
+
+    world.server.on_request = they_take_the_place
+    result = world.refresh_one()
+    assert (result.outcome, result.code) == (Outcome.FAILED, 4)
+    assert world.published(drive) == "theirs"
+    assert world.is_intact(drive)
+
+
 # --- metadata
 
 
