@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from reconciler.decide.grant_end import renewed_end
 from reconciler.decide.grant_writes import Newer, NotStored, Settled, Stored, commit, release, settled
 from reconciler.decide.intents import doubt_left
 from reconciler.decide.presenting import Presented
@@ -32,9 +33,6 @@ from reconciler.decide.token_response import TokenError, granted_scopes
 from reconciler.decide.verdicts import may_try_from, next_verdict, speaks_of_grant, standing_verdict
 from reconciler.model.grant import GrantRecord, Phase, TokenSet
 from reconciler.model.state import ErrorClass, Reason
-
-_EXPIRY_SLACK = timedelta(hours=1)
-"""A refresh token's end of life that moved by less than this is the same one."""
 
 
 def presentable(
@@ -262,12 +260,14 @@ def _renewed(
         asked = tuple(sorted({*onto.requested_scopes, *onto.scopes}))
         scopes = granted_scopes(asked, tokens.scope, task.behaviour.scopes)
     has_access = tokens.access_token is not None
+    ends_at, idle = renewed_end(onto, tokens.refresh_expires_at, rules=task.behaviour.refresh_token, now=now)
     return replace(
         settled(onto, op_id=op_id, phase=Phase.DONE),
         refresh_token=refresh_token,
         origin=task.origin,
         scopes=scopes,
-        refresh_expires_at=tokens.refresh_expires_at or onto.refresh_expires_at,
+        refresh_expires_at=ends_at,
+        refresh_idle=idle,
         token_set=(tokens if has_access else onto.token_set) if task.needs_intent else None,
         verdict=None,
         doubt=None,
@@ -279,13 +279,9 @@ def _renewed(
 
 def _must_commit(task: RefreshTask, before: GrantRecord, after: GrantRecord) -> bool:
     """Whether a grant without intent has to be written: something in it is another than before."""
-    ends, ended = after.refresh_expires_at, before.refresh_expires_at
-    moved = ends != ended
-    if ends is not None and ended is not None and before.last_try is not None:
-        # One that is counted from each use moves always: it is written where it is sooner, or later by a fifth.
-        moved = ends < ended - _EXPIRY_SLACK or ends > ended + (ended - before.last_try) / 5
     return (
-        moved
+        before.refresh_expires_at != after.refresh_expires_at
+        or before.refresh_idle != after.refresh_idle
         or task.fingerprint(before) != task.fingerprint(after)
         or before.scopes != after.scopes
         or before.verdict is not None

@@ -65,7 +65,7 @@ def with_grant(
         subject="" if not record.subject else Secret(record.subject).fingerprint(key),
         consented_at=record.consented_at,
         refresh_expires_at=record.refresh_expires_at,
-        refresh_idle=idle_limit(rules),
+        refresh_idle=record.refresh_idle or idle_limit(rules),
         client_id=record.client_id,
     )
 

@@ -34,6 +34,7 @@ from reconciler.decide.consent_words import (
     not_for_a_person,
     refresh_token_missing,
 )
+from reconciler.decide.grant_end import absolute_end
 from reconciler.decide.identity import Identity, IdentityProblem, is_expected
 from reconciler.decide.results import Result
 from reconciler.decide.token_response import TokenError, granted_scopes, judge_answer
@@ -43,7 +44,7 @@ from reconciler.engine.preflight import check_may_store
 from reconciler.engine.publish import check_ownership, commit_consented_grant
 from reconciler.engine.run import Run
 from reconciler.errors import ProviderFailed, ReconcilerError, RecordInvalid
-from reconciler.model.behaviour import Behaviour, IdentitySource, LifetimeKind
+from reconciler.model.behaviour import IdentitySource
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.grant import GrantRecord, TokenSet
 from reconciler.model.ready import ReadyProvider
@@ -176,7 +177,7 @@ def _record(
     account: DesiredAccount, provider: ReadyProvider, *, tokens: TokenSet, subject: str | None, now: datetime
 ) -> GrantRecord:
     behaviour = provider.desired.behaviour
-    return GrantRecord(
+    record = GrantRecord(
         grant=account.grant,
         refresh_token=tokens.refresh_token,
         origin=str(provider.endpoints.refresh.url.origin),
@@ -186,8 +187,9 @@ def _record(
         subject=subject,
         consent_digest=account.consent_digest,
         consented_at=now,
-        refresh_expires_at=tokens.refresh_expires_at or _absolute_end(behaviour, now),
     )
+    ends_at = tokens.refresh_expires_at or absolute_end(record, behaviour.refresh_token)
+    return replace(record, refresh_expires_at=ends_at)
 
 
 def _note_working_secret(run: Run, provider: ReadyProvider) -> None:
@@ -204,17 +206,6 @@ def _note_working_secret(run: Run, provider: ReadyProvider) -> None:
     except ReconcilerError as error:
         # The grant is stored; the next refresh that succeeds notes the same.
         run.events.warning("consent.secret-not-noted", error=type(error).__name__)
-
-
-def _absolute_end(behaviour: Behaviour, now: datetime) -> datetime | None:
-    """Counted from this consent, where the base says that refresh tokens die whatever is done."""
-    lifetime = behaviour.refresh_token.lifetime
-    if (
-        lifetime.kind in (LifetimeKind.ABSOLUTE, LifetimeKind.IDLE_AND_ABSOLUTE)
-        and lifetime.absolute is not None
-    ):
-        return now + lifetime.absolute
-    return None
 
 
 def _stored_subject(run: Run, account: DesiredAccount, provider: ReadyProvider) -> str | None:

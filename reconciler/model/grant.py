@@ -140,6 +140,9 @@ class GrantRecord:
     consent_digest: str = ""
     consented_at: datetime | None = None
     refresh_expires_at: datetime | None = None
+    """When the grant ends whatever is done."""
+    refresh_idle: timedelta | None = None
+    """How long it lives unused, where answers told; what the base says of it is not kept here."""
     token_set: TokenSet | None = None
     """Only for grants whose rotation needs an intent: the last answer, whole."""
     op: Op | None = None

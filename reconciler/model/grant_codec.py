@@ -59,6 +59,7 @@ def _encode(grant: GrantRecord) -> dict[str, Any]:
         "consent_digest": grant.consent_digest,
         "consented_at": _time(grant.consented_at),
         "refresh_expires_at": _time(grant.refresh_expires_at),
+        "refresh_idle": grant.refresh_idle and int(grant.refresh_idle.total_seconds()),
         "token_set": _encode_tokens(grant.token_set),
         "op": grant.op and {"id": grant.op.id, "phase": grant.op.phase.value},
         "intent": _encode_intent(grant.intent),
@@ -141,6 +142,10 @@ def _instant(value: Any) -> datetime | None:
     return None if value is None else parse_instant(value)
 
 
+def _span(value: Any) -> timedelta | None:
+    return None if value is None else timedelta(seconds=int(value))
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError("not a list of texts")
@@ -167,6 +172,7 @@ def _decode(document: Document) -> GrantRecord:
         consent_digest=_text(document.get("consent_digest", "")),
         consented_at=_instant(document.get("consented_at")),
         refresh_expires_at=_instant(document.get("refresh_expires_at")),
+        refresh_idle=_span(document.get("refresh_idle")),
         token_set=_decode_tokens(document.get("token_set")),
         op=None if op is None else Op(_text(op["id"]), Phase(op["phase"])),
         intent=_decode_intent(document.get("intent")),

@@ -35,6 +35,7 @@ FULL = GrantRecord(
     consent_digest="abc",
     consented_at=T0,
     refresh_expires_at=T0 + timedelta(days=90),
+    refresh_idle=timedelta(days=30),
     token_set=TokenSet(
         access_token=Secret("access-1"),
         token_type="Bearer",
