@@ -40,9 +40,16 @@ Look = Callable[[SecretStore, Layout], Observed]
 
 @contextmanager
 def calling(
-    session: Session, *, look: Look, jobs: int = 8, init: bool = False, progress: bool = False
+    session: Session,
+    *,
+    look: Look,
+    jobs: int = 8,
+    init: bool = False,
+    progress: bool = False,
+    discover: bool = False,
 ) -> Iterator[Calling]:
-    """Everything that a verb needs which calls providers; `look` observes what it works on.
+    """Everything that a verb needs which calls providers; `look` observes what it works on. `discover`: issuers are asked
+    for their endpoints, and clients registered; otherwise what is on record is used (DESIGN §2).
 
     The first signal stops it softly, the second at once.
     """
@@ -73,8 +80,8 @@ def calling(
         )
         ports = ProviderPorts(
             secrets=SecretReader(store),
-            metadata=HttpMetadataEndpoint(client),
-            registration=HttpRegistrationEndpoint(client),
+            metadata=HttpMetadataEndpoint(client) if discover else None,
+            registration=HttpRegistrationEndpoint(client) if discover else None,
         )
         closing.enter_context(
             stopping(

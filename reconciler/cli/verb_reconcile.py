@@ -73,7 +73,7 @@ def reconcile(
     def look(store: Any, layout: Any) -> Any:
         return observe(store, layout, desired, jobs=jobs, events=session.events)
 
-    with calling(session, look=look, jobs=jobs, progress=True, init=init) as work:
+    with calling(session, look=look, jobs=jobs, progress=True, init=init, discover=True) as work:
         chosen.selection.check(desired, work.observed)
         plan = make_plan(desired, work.observed, chosen)
         report = carry_out(

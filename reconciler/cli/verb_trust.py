@@ -96,7 +96,7 @@ def _change(
     desired = read_desired(session, manifests)
     chosen = [desired.providers[resolve_one(parse_address(text), desired.providers)] for text in addresses]
     look = partial(observe, desired=desired, jobs=8)
-    with calling(session, look=look) as work:
+    with calling(session, look=look, discover=True) as work:
         for provider in chosen:
             if revoke:
                 for credential in credentials_of(provider):

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from reconciler import __version__
+from reconciler.model.store_path import StorePath
 from reconciler.sandbox import Sandbox
 from tests.cli.keyboard import Keyboard
 from tests.cli.town import CLIENT_PATH, Town, account
@@ -280,3 +281,21 @@ def test_the_manifests_of_the_guide_are_read_as_they_stand(town: Town):
     for path in sorted((town.desk.folder / "manifests").rglob("*.yaml")):
         document = yaml.safe_load(path.read_text())
         assert document["kind"] in str(schema)
+
+
+def test_issuers_are_asked_by_reconcile_and_not_by_what_only_uses_what_is_known(town: Town):
+    town.settle("crm")
+    with town.store() as store:
+        path = StorePath(("reconciler", "providers", "sales", "idp"))
+        metadata = store.read_metadata(path)
+        assert metadata is not None
+        store.write_metadata(path, {**metadata.custom, "discovered-at": "2020-01-01T00:00:00Z"})
+    town.sandbox.reset_counters()
+    town.age("crm")
+    town.desk.run("plan", expect=0)
+    town.desk.run("refresh", expect=0)
+    town.consent("mail")
+    assert town.sandbox.counters()["requests"].get("metadata", 0) == 0
+    town.age("crm")
+    town.desk.run("reconcile", expect=0)
+    assert town.sandbox.counters()["requests"].get("metadata", 0) >= 1
