@@ -68,6 +68,12 @@ def read_settings(environment: Mapping[str, str], *, home: Path) -> Settings:
         )
     deadline = _duration(environment, "RECONCILER_HTTP_DEADLINE") or REFRESH_LIMITS.http_deadline
     commit_deadline = _duration(environment, "RECONCILER_COMMIT_DEADLINE") or REFRESH_LIMITS.commit_deadline
+    if commit_deadline < 3 * deadline:
+        # An intent may be taken over after it, and by then nobody may still be about to present the token.
+        raise UsageError(
+            "RECONCILER_COMMIT_DEADLINE is shorter than three times RECONCILER_HTTP_DEADLINE",
+            hint="make it longer, or the calls to providers shorter",
+        )
     return Settings(
         environment=environment,
         home=home,
