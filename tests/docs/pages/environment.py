@@ -22,7 +22,8 @@ STORE = {
 BEHAVIOUR = {
     "RECONCILER_REFRESH_EVERY": "the interval of your schedule, like `30m`; `--due-within` is twice this by default",
     "RECONCILER_HTTP_DEADLINE": "one call to a provider, all of it; default `30s`",
-    "RECONCILER_COMMIT_DEADLINE": "how long a new token is held in memory while the store is down; default `15m`, at least three times the one above",
+    "RECONCILER_COMMIT_DEADLINE": "how long a new token is held in memory while the store is down; default `15m`, at "
+    "least three times the one above",
     "RECONCILER_PROXY": "an `http://` proxy for calls to providers; the usual proxy variables are not read",
     "RECONCILER_CA_FILE": "certificate authorities (PEM) for calls to providers, in the place of the usual ones",
     "RECONCILER_TRUST": "a tighter mode than the stored one: `catalogue` or `strict`; it never widens",
