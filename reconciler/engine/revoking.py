@@ -3,13 +3,15 @@
 Rules:
 - asked for by `deletionPolicy: Revoke` only; where it cannot be done, nothing is forgotten and the report says why;
 - a refresh token goes only to the revocation endpoint that trust permits, with the client that it was given to;
-- an answer of 200 is the end of it, whether the token was known there or not (§2.2); anything else is a failure.
+- an answer of 200 is the end of it, whether the token was known there or not (§2.2); so is a refusal that says that this
+  token is no good there, as some servers answer; anything else is a failure.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.decide.answer_document import read_json_object, text_at
 from reconciler.decide.results import Outcome, Result
 from reconciler.decide.trust import may_send_refresh_token
 from reconciler.engine.drive import read_grant
@@ -25,7 +27,8 @@ from reconciler.model.ready import ReadyProvider
 from reconciler.model.status import ownership_mark
 
 _NOT_DECLARED = "its provider is not declared any more, so that nobody can be asked to take the grant back"
-_DONE = 200
+_DONE, _BAD_REQUEST = 200, 400
+_NO_SUCH_TOKEN = frozenset({"invalid_token", "invalid_grant"})
 
 
 def revoke_and_forget(
@@ -68,10 +71,16 @@ def _revoke(run: Run, account: Address, *, provider: ReadyProvider, record: Gran
         fresh_connection=True,
     )
     if isinstance(outcome, HttpAnswer):
-        if outcome.status != _DONE:
+        if outcome.status != _DONE and not _is_gone_already(outcome):
             raise ProviderFailed(
                 f"{account}: the provider did not take the grant back (HTTP {outcome.status})"
             )
         return
     unclear = "" if outcome.loss is Loss.NOT_SENT else "; whether it was taken back is not known"
     raise ProviderUnreachable(f"{account}: no answer from the revocation endpoint: {outcome.why}{unclear}")
+
+
+def _is_gone_already(answer: HttpAnswer) -> bool:
+    """RFC 7009 §2.2 wants 200 for a token that is not valid any more; servers that say 400 mean the same."""
+    document = read_json_object(answer.body.reveal()) if answer.status == _BAD_REQUEST else None
+    return document is not None and text_at(document, "error") in _NO_SUCH_TOKEN

@@ -35,6 +35,7 @@ from tests.engine.reconcile_world import (
 from tests.simulators.manifests import ACCOUNT, make_account, make_desired, make_provider, secret_ref
 from tests.simulators.memory_store import Fault
 from tests.simulators.token_endpoint import Fault as ServerFault
+from tests.simulators.token_endpoint import answer
 
 ROTATIONS = [Rotation.SINGLE_USE, Rotation.REUSABLE, Rotation.OLD_STAYS_VALID]
 
@@ -315,6 +316,17 @@ def test_revoke_takes_the_grant_back_at_the_provider_first():
     report = world.reconcile(prune=True)
     assert ("account/team/drive", "revoke", "done") in told(report)
     assert family.revoked
+
+
+def test_a_grant_that_is_dead_at_the_provider_already_can_be_removed():
+    """Google says 400 invalid_token, where RFC 7009 §2.2 says 200: there is nothing left to take back."""
+    world = settled()
+    world.declare(provider_of(), make_account(deletion_policy=DeletionPolicy.REVOKE, digest="9" * 16))
+    world.reconcile()
+    world.declare(provider_of())
+    world.server.faults.append(answer(400, {"error": "invalid_token"}))
+    report = world.reconcile(prune=True, allowed=frozenset(GuardName))
+    assert ("account/team/drive", "revoke", "done") in told(report)
 
 
 def test_what_cannot_be_revoked_is_kept_as_it_was():
