@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from reconciler.decide.saved_plan import SavedPlan, read_saved_plan
@@ -16,11 +17,16 @@ _LIMIT = 64 * MIB
 
 def save_plan(path: Path, document: str) -> None:
     """UsageError where it cannot be written; an earlier file stays as it was then."""
+    draft = None
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as draft:
-            draft.write(document)
-        os.replace(draft.name, path)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+            draft = file.name
+            file.write(document)
+        os.replace(draft, path)
     except OSError as error:
+        if draft is not None:
+            with suppress(OSError):
+                os.unlink(draft)
         raise UsageError(
             f"{clean(path)} cannot be written: {error.strerror or type(error).__name__}"
         ) from None

@@ -102,7 +102,14 @@ def test_every_document_is_whole_and_of_its_published_shape_and_the_exit_code_fo
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("output", ["text", "markdown", "github"])
+@pytest.mark.parametrize(
+    "output",
+    [
+        "text",
+        pytest.param("markdown", marks=pytest.mark.slow),
+        pytest.param("github", marks=pytest.mark.slow),
+    ],
+)
 def test_every_format_ends_as_json_does(town: Town, state: str, output: str):
     STATES[state](town)
     for words in (("plan", "--detailed-exitcode"), ("status",), ("validate",)):

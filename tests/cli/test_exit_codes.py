@@ -60,7 +60,7 @@ def test_3_a_guard_names_itself_and_the_flag_that_passes_it(town: Town):
         assert "EmptyDesired" in said.out
         assert "--allow-empty" in said.out
     assert town.rows() == before
-    town.desk.run("plan", "--prune", "--allow-empty", "--allow-mass-delete", "--detailed-exitcode")
+    town.desk.run("plan", "--prune", "--allow-empty", "--allow-bulk-removal", "--detailed-exitcode", expect=2)
 
 
 def test_3_before_4_where_one_provider_is_not_trusted_and_another_has_no_secret(town: Town):

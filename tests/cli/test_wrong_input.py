@@ -376,8 +376,34 @@ def test_a_vault_that_is_not_there_is_exit_8_in_no_time(tmp_path: Path):
         assert said.out == ""
 
 
-def test_scopes_that_the_base_does_not_let_an_account_have_are_an_error_at_their_place(pair: Town):
-    """Google's own rule: a service account's scopes and a person's are not mixed; here the base's closed list of grants."""
+@pytest.mark.parametrize(
+    ("rules", "scopes", "says"),
+    [
+        ("pattern: '[a-z._]+'", "[profile, offline_access, Files/All]", "spec.scopes[2]"),
+        ("maxCount: 2", "[profile, email, offline_access]", "3 scopes: provider/sales/idp takes at most 2"),
+        (
+            "mandatory: [offline_access], maxCount: 2",
+            "[profile, email]",
+            "takes at most 2",
+        ),
+    ],
+)
+def test_scopes_that_exceed_the_rules_of_the_base_are_an_error_at_their_place(
+    pair: Town, rules: str, scopes: str, says: str
+):
+    base = (pair.desk.folder / "manifests/sales/idp.yaml").read_text()
+    pair.desk.write("sales/idp.yaml", base + f"    scopes: {{{rules}}}\n")
+    before = said_of(pair, "/crm")
+    edit(pair, "crm.yaml", ("[profile, offline_access]", scopes))
+    plan, run = (pair.desk.run(verb, expect=65) for verb in ("plan", "reconcile"))
+    for said in (plan, run):
+        assert says in squeezed(said.out)
+        assert "manifests/sales/crm.yaml:4:" in said.out
+    assert said_of(pair, "/crm") == before
+    assert "account/sales/feed refreshed" in squeezed(run.out)
+
+
+def test_a_grant_that_the_base_does_not_know_is_an_error_at_its_place(pair: Town):
     edit(pair, "crm.yaml", ("provider: idp,", "provider: idp, grant: device_code,"))
     said = pair.desk.run("plan", expect=65)
     assert "manifests/sales/crm.yaml:4:" in said.out
