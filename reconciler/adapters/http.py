@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -67,11 +67,20 @@ class _Line:
         return isinstance(carrier, httpcore.HTTPProxy) or (carrier.is_idle() and not carrier.has_expired())
 
 
-class HttpClient:
-    """Safe to share between threads. Close it when the run ends."""
+Note = Callable[[str, Origin, Outcome], None]
 
-    def __init__(self, policy: HttpPolicy, *, resolver: Resolver = system_resolver) -> None:
+
+class HttpClient:
+    """Safe to share between threads. Close it when the run ends.
+
+    `note` hears of every request: its method, its origin (a path may hold what is nobody's business) and how it ended.
+    """
+
+    def __init__(
+        self, policy: HttpPolicy, *, resolver: Resolver = system_resolver, note: Note | None = None
+    ) -> None:
         self._policy = policy
+        self._note = note
         self._rules = AddressRules(
             frozenset(host.lower().rstrip(".") for host in policy.allowed_hosts), policy.loopback
         )
@@ -107,11 +116,26 @@ class HttpClient:
         fresh_connection: bool = False,
     ) -> Outcome:
         """One attempt. `cap` bounds the body in bytes. Header values are ASCII and hold no line break."""
+        outcome = self._ask(method, url, cap=cap, headers=headers, body=body, fresh=fresh_connection)
+        if self._note is not None:
+            self._note(method, url.origin, outcome)
+        return outcome
+
+    def _ask(
+        self,
+        method: str,
+        url: Url,
+        *,
+        cap: int,
+        headers: Mapping[str, str] | None,
+        body: bytes | None,
+        fresh: bool,
+    ) -> Outcome:
         seconds = self._policy.deadline.total_seconds()
         budget = Budget(time.monotonic() + seconds, cap * _OVERHEAD + _HEADER_BYTES, seconds)
         if self._proxy is not None and not self._rules.admits_literal(url.origin.host):
             return NoAnswer(Loss.NOT_SENT, "the address is not public")
-        line = self._line(url.origin, budget, fresh=fresh_connection)
+        line = self._line(url.origin, budget, fresh=fresh)
         try:
             answer = _exchange(line, _request(method, url, headers=headers, body=body), cap=cap)
         except Refused as refused:
@@ -135,7 +159,7 @@ class HttpClient:
         except BaseException:
             line.carrier.close()
             raise
-        self._give_back(line, fresh=fresh_connection)
+        self._give_back(line, fresh=fresh)
         return answer
 
     def _line(self, origin: Origin, budget: Budget, *, fresh: bool) -> _Line:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import assert_never
 
 from reconciler.adapters.discovery import HttpMetadataEndpoint
 from reconciler.adapters.http import HttpClient
@@ -16,11 +17,14 @@ from reconciler.adapters.registration import HttpRegistrationEndpoint
 from reconciler.adapters.system import SystemClock, SystemEntropy
 from reconciler.adapters.token_endpoint import HttpTokenEndpoint
 from reconciler.cli.calling_settings import http_policy, with_tightened_trust
+from reconciler.cli.console import LogLines
 from reconciler.cli.session import FIRST_SETTINGS, TOOL, Session, open_for_work
 from reconciler.cli.signals import stopping
 from reconciler.engine.provider_ports import ProviderPorts
 from reconciler.engine.run import Run
 from reconciler.engine.secret_reader import SecretReader
+from reconciler.model.answer import HttpAnswer, NoAnswer, Outcome
+from reconciler.model.endpoint import Origin
 from reconciler.model.observed import Observed
 from reconciler.model.store_path import Layout
 from reconciler.ports import SecretStore
@@ -33,6 +37,21 @@ class Calling:
     run: Run
     ports: ProviderPorts
     observed: Observed
+
+
+def _noting(events: LogLines) -> Callable[[str, Origin, Outcome], None]:
+    """What `-v` says of each request: never a path, a parameter, a header or a body."""
+
+    def note(method: str, origin: Origin, outcome: Outcome) -> None:
+        match outcome:
+            case HttpAnswer(status=status):
+                events.info("request", method=method, to=str(origin), status=status)
+            case NoAnswer(why=why):
+                events.info("request", method=method, to=str(origin), failed=why)
+            case _:
+                assert_never(outcome)
+
+    return note
 
 
 Look = Callable[[SecretStore, Layout], Observed]
@@ -59,7 +78,7 @@ def calling(
             closing.enter_context(session.events.showing_progress())
         observed = with_tightened_trust(session.settings, look(store, layout))
         trust = FIRST_SETTINGS if observed.trust is None else observed.trust.settings
-        client = HttpClient(http_policy(session.settings, trust))
+        client = HttpClient(http_policy(session.settings, trust), note=_noting(session.events))
         closing.callback(client.close)
         run = Run(
             store=store,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.sandbox import faults
 from tests.cli.keyboard import Keyboard
 from tests.cli.processes import ended, started
 from tests.cli.town import Town
@@ -92,6 +93,19 @@ def test_logs_are_silent_unless_asked_for_and_go_to_stderr(town: Town):
     told = town.desk.run("refresh", "--force", "-v", expect=0)
     assert "info: refresh.account address=account/sales/crm outcome=done" in told.err
     assert "refresh.account" not in told.out
+    assert f"info: request method=POST to={town.sandbox.issuer} status=200" in told.err
+
+
+def test_verbose_shows_which_request_failed_and_why(town: Town):
+    town.settle("crm")
+    town.sandbox.add_fault(faults.html_answer("token", status=502))
+    said = town.desk.run("refresh", "--force", "-v")
+    assert f"info: request method=POST to={town.sandbox.issuer} status=502" in said.err
+    town.sandbox.add_fault(faults.delay("metadata", 2.0))
+    path = town.desk.folder / "manifests/sales/idp.yaml"
+    path.write_text(path.read_text().replace("{name: idp}", "{name: idp, labels: {a: b}}"))
+    said = town.desk.run("reconcile", "-v", RECONCILER_HTTP_DEADLINE="1s")
+    assert "failed=timed out after 1 s" in said.err
 
 
 def test_json_log_lines_are_objects_with_a_time_a_level_and_an_event(town: Town):
