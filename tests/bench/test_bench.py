@@ -27,7 +27,7 @@ def test_a_trial_without_a_server_measures_start_up_validate_and_plan(tmp_path):
     ("case", "title"),
     [
         ("vault", "### plan on Vault, 30 accounts"),
-        ("single-use", "### refresh, single-use grants, 20 accounts"),
+        pytest.param("single-use", "### refresh, single-use grants, 20 accounts", marks=pytest.mark.slow),
         pytest.param("reusable", "### refresh, reusable grants, 20 accounts", marks=pytest.mark.slow),
     ],
 )

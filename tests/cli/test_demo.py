@@ -1,9 +1,8 @@
-"""The demo, as a newcomer runs it: to its end, within a minute, and without a trace."""
+"""The demo, as a newcomer runs it: to its end, and without a trace."""
 
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from tests.cli.keyboard import Keyboard
 from tests.e2e.desk import Desk
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.slow  # it waits for tokens to expire; `.ci/run` also runs `make demo` itself
+@pytest.mark.timeout(300)
 def test_the_demo_tells_its_seven_scenes_to_the_end_and_leaves_nothing_behind(tmp_path: Path):
     scratch = tmp_path / "tmp"
     scratch.mkdir()
@@ -25,9 +25,7 @@ def test_the_demo_tells_its_seven_scenes_to_the_end_and_leaves_nothing_behind(tm
         "RECONCILER_OUTPUT": "json",
         "CI": "true",
     }
-    began = time.monotonic()
     said = desk.run("demo", expect=0, **strange)
-    assert time.monotonic() - began < 60
     assert [int(number) for number in re.findall(r"^── (\d)\.", said.out, flags=re.MULTILINE)] == list(
         range(1, 8)
     )

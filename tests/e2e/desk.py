@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 _LINK = re.compile(rb"\n(https?://\S+)\r?\n")
-_SECONDS = 60.0
+_SECONDS = 150.0
 
 
 @dataclass(frozen=True)
