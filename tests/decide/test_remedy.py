@@ -31,6 +31,8 @@ def test_a_revoked_grant_names_the_page_where_access_is_removed():
 
 
 def test_a_client_that_is_refused_names_the_console_and_not_how_to_make_a_client():
-    behaviour = make_behaviour(console=ConsoleRules(url="https://example.com/console", steps="Create a client"))
+    behaviour = make_behaviour(
+        console=ConsoleRules(url="https://example.com/console", steps="Create a client")
+    )
     remedy = remedy_for(Reason.CLIENT_REFUSED, ACCOUNT, provider=PROVIDER, behaviour=behaviour)
     assert (remedy.page, remedy.first) == ("https://example.com/console", "")

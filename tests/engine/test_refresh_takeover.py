@@ -139,7 +139,7 @@ def test_whoever_waited_for_a_refresh_that_was_refused_for_now_does_not_call_aga
             released = replace(their, intent=None, op=Op("theirs", Phase.RELEASED))
             world.store.write(LAYOUT.grant(drive.address), released.to_document(), cas=stands.version)
 
-    world.clock.sleep = sleep  # type: ignore[method-assign]  # the winner ends while we wait
+    world.clock.sleep = sleep  # the winner ends while we wait
     result = world.refresh_one()
     assert (result.outcome, result.code) == ("held", 6)
     assert world.server.seen == []

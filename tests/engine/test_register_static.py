@@ -180,6 +180,7 @@ def test_a_reference_for_the_client_id_that_leads_to_a_secret_is_refused_and_not
 def test_what_a_moved_reference_leads_to_is_not_shown_by_the_guard(world: RegisteringWorld):
     ids = {"client_id": "id-2", "password": "correct horse battery staple"}
     world.put_secret(CLIENT, client_secret="s2", **ids)
+    result = None
     for key in ids:
         client = DesiredClient(id_ref=secret_ref(CLIENT, key), secret_ref=secret_ref(CLIENT))
         result, _ = world.apply(static_provider(client=client, digest=key.ljust(16, "0")))

@@ -88,6 +88,6 @@ def test_registration_survives_any_metadata(http: httpx.Client, metadata: dict) 
 @given(header=st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40),
        path=st.sampled_from(["/token", "/api/me", "/userinfo", "/register/x", "/_sandbox/now"]))  # fmt: skip
 def test_any_authorization_header_is_refused(http: httpx.Client, header: str, path: str) -> None:
-    sent = {"Authorization": header.strip().encode("latin-1") or b"x"}
+    sent = {b"Authorization": header.strip().encode("latin-1") or b"x"}
     method = "GET" if path in ("/api/me", "/register/x") else "POST"
     assert http.request(method, path, headers=sent).status_code in (400, 401)
