@@ -56,6 +56,16 @@ def told(text: str, *, level: str, event: str, as_json: bool, **fields: Field) -
     return json.dumps(said | {name: value for name, value in fields.items() if value is not None})
 
 
+def hold_streams() -> None:
+    """A stream that whoever started us has closed becomes one to nowhere.
+
+    Its number must not go to the next file that is opened: what is printed would then be written into the store.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+
+
 def leave_stdout() -> None:
     """Nobody reads it any more; Python must not try to flush what is left."""
     with suppress(OSError, ValueError):

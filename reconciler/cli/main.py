@@ -19,7 +19,7 @@ from typing import NoReturn
 import click
 
 from reconciler import __version__
-from reconciler.cli.console import leave_stdout, told
+from reconciler.cli.console import hold_streams, leave_stdout, told
 from reconciler.cli.options import CONTEXT_SETTINGS
 from reconciler.errors import ReconcilerError, UsageError, clean
 
@@ -103,6 +103,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """The console script."""
+    hold_streams()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -10,6 +10,7 @@ from reconciler.cli.console import Console, leave_stdout
 from reconciler.decide.plan import Plan
 from reconciler.decide.results import RunReport
 from reconciler.decide.status_view import StatusReport
+from reconciler.errors import ReconcilerError
 from reconciler.model.desired import Desired
 from reconciler.report import github, json_document, markdown, text
 from reconciler.report.style import Style
@@ -29,6 +30,12 @@ def _print(document: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         leave_stdout()
+    except OSError as error:
+        leave_stdout()
+        raise ReconcilerError(
+            f"the result cannot be written to stdout: {error.strerror}",
+            hint="what was done is done: 'reconciler status' shows it",
+        ) from None
 
 
 def write_plan(plan: Plan, *, output: str, console: Console, tool: str, commit: str) -> None:

@@ -4,9 +4,12 @@ it cut off. Also a reader that leaves, and two runs at once for a user who has n
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +123,38 @@ def test_a_reader_that_leaves_early_changes_nothing_about_how_a_run_ends(
     assert (child.wait(30), err) == (code, "")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_bug_and_its_number_goes_to_no_file(town: Town, closed: str):
+    """As some supervisors start their children."""
+    shell = f'exec "{sys.executable}" -m reconciler reconcile {closed}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", shell],
+        cwd=town.desk.folder,
+        env=town.desk.variables(),
+        capture_output=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done
+    assert b"bug" not in done.stdout + done.stderr
+    # The store is whole, and nothing that was printed is in it.
+    assert town.desk.run("plan", "--detailed-exitcode", expect=0).code == 0
+    assert b"tracked" not in town.store_file.read_bytes()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_under_stdout_is_said_and_is_no_success(town: Town):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "reconciler", "reconcile"],
+            cwd=town.desk.folder, env=town.desk.variables(), stdout=full, stderr=subprocess.PIPE, timeout=30,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.decode() == (
+        "error: the result cannot be written to stdout: No space left on device\n"
+        "  hint: what was done is done: 'reconciler status' shows it\n"
+    )
+
+
 @pytest.mark.race
 @pytest.mark.parametrize("rounds", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_runs_at_the_same_time_refresh_a_single_use_grant_once(town: Town, rounds: int):
@@ -144,3 +179,32 @@ def test_runs_at_the_same_time_refresh_a_single_use_grant_once(town: Town, round
         assert town.sandbox.counters()["families_revoked"] == 0
         token = town.read("reconciler/grants/sales/crm")["refresh_token"]
         assert town.sandbox.refresh_token_state(token)["state"] == "current"
+
+
+@pytest.mark.parametrize(
+    ("question", "arguments"),
+    [
+        (b"Paste", ("consent", "--paste", "--no-browser", "sales/crm")),
+        (b"Agreed?", ("trust", "provider/sales/idp", "--revoke")),
+    ],
+    ids=["consent", "trust"],
+)
+def test_one_signal_ends_a_question_to_a_person(town: Town, question: bytes, arguments: tuple[str, ...]):
+    town.desk.run("reconcile", expect=0)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "reconciler", *arguments]
+    with subprocess.Popen(
+        command, cwd=town.desk.folder, env=town.desk.variables(), stdin=theirs, stdout=theirs, stderr=theirs
+    ) as child:
+        os.close(theirs)
+        try:
+            seen = b""
+            while question not in seen:
+                seen += os.read(ours, 4096)
+            child.send_signal(signal.SIGINT)
+            assert child.wait(timeout=10) in (5, 130)
+        finally:
+            child.kill()
+            os.close(ours)
+    assert "revoked" not in town.desk.run("trust", "--show", expect=0).out
+    assert town.read("reconciler/grants/sales/crm") == {}
