@@ -17,6 +17,7 @@ from collections.abc import Callable
 import click
 
 from reconciler.adapters.loopback import LoopbackListener
+from reconciler.cli.signals import asking
 from reconciler.decide.authorization import Callback, CallbackRefused
 from reconciler.decide.redirect import RedirectMode, RedirectUri
 from reconciler.errors import clean
@@ -81,7 +82,8 @@ class TerminalPerson:
             import readline  # noqa: F401 - imported for what it does to input()
         while time.monotonic() < self._ends_at and not self._stop.is_set():
             try:
-                text = click.prompt("Paste the whole address that the browser ended at", err=True)
+                with asking():
+                    text = click.prompt("Paste the whole address that the browser ended at", err=True)
             except click.Abort:
                 return None
             verdict = judge(str(text).strip())

@@ -1,6 +1,7 @@
 """SIGTERM and SIGINT: the first starts nothing more and lets what was started finish; the second ends at once.
 
-An exchange that is on its way is never cut by the first signal: that would make doubt out of nothing (DESIGN §6.4).
+An exchange that is on its way is never cut by the first signal: that would make doubt out of nothing (DESIGN §6.4). A
+question to a person is: nothing is lost by it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,20 @@ from reconciler.cli.console import told
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
+_ASKING = threading.Event()
+"""Set while a person is asked something at the terminal."""
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """While the body waits for a person's words, the first signal is their answer: it ends the question."""
+    _ASKING.set()
+    try:
+        yield
+    finally:
+        _ASKING.clear()
+
+
 @contextmanager
 def stopping(
     stop: threading.Event, *, in_flight: Callable[[], list[str]], as_json: bool = False
@@ -30,6 +45,8 @@ def stopping(
     def handle(number: int, _frame: FrameType | None) -> None:
         if not stop.is_set():
             stop.set()
+            if _ASKING.is_set():
+                raise KeyboardInterrupt
             _say(
                 "stopping: what was started is finished first; a second signal ends at once",
                 level="warning",

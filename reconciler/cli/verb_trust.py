@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.options import checked_hosts, common_flags, flag, manifests_flag
+from reconciler.cli.signals import asking
 from reconciler.errors import NeedsPerson, PathDenied, UsageError, clean
 
 if TYPE_CHECKING:
@@ -134,7 +135,9 @@ def _confirm(question: str, *, yes: bool, session: Any) -> None:
         return
     if not session.console.interactive:
         raise NeedsPerson(question, hint="a person must agree: run it at a terminal, or with --yes")
-    if not click.confirm(f"{question}. Agreed?", err=True):
+    with asking():
+        agreed = click.confirm(f"{question}. Agreed?", err=True)
+    if not agreed:
         raise NeedsPerson("nothing was changed")
 
 
