@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.cli.session import make_session
 from reconciler.sandbox import faults
 from tests.cli.keyboard import Keyboard
 from tests.cli.processes import ended, started
@@ -189,3 +191,12 @@ def test_a_command_without_a_home_for_its_input_ends(town: Town):
     """A closed stdin, as cron gives it."""
     with started(town.desk, "reconcile", "--no-input") as child:
         assert ended(child).code == 0
+
+
+def test_a_user_without_a_home_is_no_bug(monkeypatch: pytest.MonkeyPatch):
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("reconciler.cli.session.Path.home", homeless)
+    session = make_session({"verbose": False, "no_color": True, "no_input": True, "log_format": "text"})
+    assert session.settings.home == Path("/")
