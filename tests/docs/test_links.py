@@ -61,6 +61,5 @@ def test_no_page_is_left_without_a_way_to_it():
             if target.suffix == ".md" and target.exists() and target not in reached:
                 reached.add(target)
                 left.append(target)
-    # What `make bench` writes may not be there yet, so nothing may link to it.
     pages = set((ROOT / "docs").rglob("*.md"))
     assert sorted(str(page.relative_to(ROOT)) for page in pages - reached) == []
