@@ -48,7 +48,8 @@ bench: $(VENV)/.installed ## measure, and write docs/performance.md
 lock: $(VENV)/.lock-tool/.installed ## resolve the requirements again, with hashes and without addresses
 	tools=$(CURDIR)/$(VENV)/.lock-tool/bin; \
 	for set in "build --only-build-deps --build-deps-for wheel" "run" "sandbox --extra sandbox" \
-	           "dev --extra sandbox --extra test --extra dev --all-build-deps"; do \
+	           "server --extra web --extra controller" \
+	           "dev --extra sandbox --extra web --extra controller --extra test --extra dev --all-build-deps"; do \
 	  set -- $$set; name=$$1; shift; \
 	  CUSTOM_COMPILE_COMMAND="make lock" "$$tools/pip-compile" --quiet --generate-hashes --strip-extras --allow-unsafe \
 	    --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
