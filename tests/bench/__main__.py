@@ -6,12 +6,14 @@ With `--quick` the worlds are tiny and the page goes to stdout: a trial of the b
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench.cases import Finding, Size, on_sqlite, plan_on_vault, refresh_on_vault, start_up
+from tests.bench.cases import CASES
+from tests.bench.cases.case import Bench, Case
+from tests.bench.finding import Finding, Size
 from tests.bench.machine import describe_machine
 from tests.bench.measure import BenchFailed
 from tests.bench.page import render_page
@@ -20,8 +22,6 @@ from tests.servers.vault_server import VaultServer, version_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 QUICK = Size(accounts=30, refreshed=20, rounds=1, warm=0)
-WITHOUT_VAULT = ("start-up", "sqlite")
-WITH_VAULT = ("vault", "reusable", "single-use")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,13 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
         if given.quick
         else Size(accounts=given.accounts, refreshed=given.refreshed, rounds=given.rounds)
     )
-    cases = given.cases.split(",") if given.cases else [*WITHOUT_VAULT, *WITH_VAULT]
-    unknown = set(cases) - {*WITHOUT_VAULT, *WITH_VAULT}
+    names = given.cases.split(",") if given.cases else list(CASES)
+    unknown = set(names) - set(CASES)
     if unknown:
         print(f"there is no case '{', '.join(sorted(unknown))}'", file=sys.stderr)
         return 64
+    cases = [CASES[name] for name in names]
     binary = vault_binary()
-    if binary is None and set(cases) & set(WITH_VAULT):
+    if binary is None and any(case.vault for case in cases):
         print(
             "Vault is not here: `make servers` installs it; or leave its cases out with --cases",
             file=sys.stderr,
@@ -46,14 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
     machine = describe_machine(f"{version_of(binary)}, raft storage" if binary else "not here")
     findings: list[Finding] = []
     try:
-        for name in cases:
-            print(f"bench: {name}", file=sys.stderr, flush=True)
-            with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as folder:
-                findings += _measure(name, size, Path(folder))
+        for case in cases:
+            print(f"bench: {case.name}", file=sys.stderr, flush=True)
+            findings += _measured(case, size)
     except BenchFailed as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
-    full = size == Size() and len(cases) == len(WITHOUT_VAULT) + len(WITH_VAULT)
+    full = size == Size() and set(names) == set(CASES)
     page = render_page(findings, machine=machine, day=f"{datetime.now(UTC):%Y-%m-%d}", full=full)
     out = given.out or (PAGE if full else None)
     if out is None:
@@ -70,28 +70,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--accounts", type=int, default=Size.accounts, help="for validate and plan")
     parser.add_argument("--refreshed", type=int, default=Size.refreshed, help="for refresh")
     parser.add_argument("--rounds", type=int, default=Size.rounds, help="counted runs of each command")
-    parser.add_argument("--cases", help=f"of {','.join([*WITHOUT_VAULT, *WITH_VAULT])}; all by default")
+    parser.add_argument("--cases", help=f"of {','.join(CASES)}; all by default")
     parser.add_argument("--out", type=Path, help="where the page goes; of a trial: stdout")
     return parser
 
 
-def _measure(name: str, size: Size, folder: Path) -> list[Finding]:
-    world = folder / "world"
-    world.mkdir()
-    match name:
-        case "start-up":
-            return [start_up(size, world)]
-        case "sqlite":
-            return on_sqlite(size, world)
-        case "vault":
-            return _with_vault(folder, lambda server: plan_on_vault(size, world, server))
-        case _:
-            return _with_vault(folder, lambda server: refresh_on_vault(size, world, server, rotation=name))
-
-
-def _with_vault(folder: Path, measure: Callable[[VaultServer], Finding]) -> list[Finding]:
-    with _vault(folder / "vault") as server:
-        return [measure(server)]
+def _measured(case: Case, size: Size) -> list[Finding]:
+    with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as name:
+        world = Path(name) / "world"
+        world.mkdir()
+        if not case.vault:
+            return case.measure(Bench(size=size, folder=world))
+        with _vault(Path(name) / "vault") as server:
+            return case.measure(Bench(size=size, folder=world, server=server))
 
 
 @contextmanager

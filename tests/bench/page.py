@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tests.bench.cases import MIB, Finding
-from tests.bench.measure import Sample, Spread
+from tests.bench.finding import Comparison, Finding, Readings, Side
+from tests.bench.measure import Spread
 
 _HEAD = """# Performance
 
@@ -61,33 +61,57 @@ def render_page(
 
 
 def _section(finding: Finding) -> list[str]:
+    match finding:
+        case Comparison():
+            return _comparison(finding)
+        case Readings():
+            return _readings(finding)
+
+
+def _comparison(finding: Comparison) -> list[str]:
     unit = " | rate, /s | CPU each, ms" if finding.count else ""
     rule = " | --- | ---" if finding.count else ""
-    speed = finding.speed_up
+    runs = len(finding.ours.samples)
     return [
         f"### {finding.title}",
         "",
         f"| | wall, s | CPU, s | peak, MiB{unit} |",
         f"| --- | --- | --- | ---{rule} |",
-        _row("reconciler", finding, finding.samples),
-        _row("floor", finding, finding.floor_samples),
+        *(_row(finding, side) for side in (finding.ours, *finding.floors)),
         "",
-        f"- command: {finding.ours}",
-        f"- floor: {finding.floor}",
-        f"- times as fast as its floor: {_spread(speed, 2)}; {len(finding.samples)} runs of each",
+        f"- command: {finding.ours.words}",
+        *(f"- {side.name}: {side.words}" for side in finding.floors),
+        *(
+            f"- times as fast as its {side.name}: {_spread(finding.ours.faster_than(side), 2)}; {runs} runs of each"
+            for side in finding.floors
+        ),
+        *(f"- {note}" for note in finding.notes),
         "",
     ]
 
 
-def _row(name: str, finding: Finding, samples: list[Sample]) -> str:
-    wall = Spread.of([sample.wall for sample in samples])
-    cpu = Spread.of([sample.cpu for sample in samples])
-    peak = Spread.of([sample.peak / MIB for sample in samples])
-    cells = [name, _spread(wall, 3), _spread(cpu, 3), _spread(peak, 0)]
+def _row(finding: Comparison, side: Side) -> str:
+    cells = [side.name, _spread(side.wall, 3), _spread(side.cpu, 3), _spread(side.peak_mib, 0)]
     if finding.count:
-        rate = Spread.of([finding.count / sample.wall for sample in samples])
-        cells += [_spread(rate, 0), f"{finding.cpu_each(samples):.2f}"]
+        rate = Spread.of([finding.count / sample.wall for sample in side.samples])
+        cells += [_spread(rate, 0), f"{finding.cpu_each(side):.2f}"]
     return f"| {' | '.join(cells)} |"
+
+
+def _readings(finding: Readings) -> list[str]:
+    return [
+        f"### {finding.title}",
+        "",
+        "| what | median (least to most) | runs |",
+        "| --- | --- | --- |",
+        *(
+            f"| {reading.what} | {_spread(reading.spread, reading.digits)} {reading.unit} | {reading.runs:,} |"
+            for reading in finding.readings
+        ),
+        "",
+        *(f"- {note}" for note in finding.notes),
+        *([""] if finding.notes else []),
+    ]
 
 
 def _spread(figure: Spread, digits: int) -> str:

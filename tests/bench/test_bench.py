@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.bench.__main__ import main
-from tests.bench.measure import BenchFailed, Command, run
+from tests.bench.finding import Reading, Readings, at_most
+from tests.bench.measure import BenchFailed, Command, Spread, run
+from tests.bench.page import render_page
 from tests.servers.found import require, vault_binary
 
 
@@ -57,3 +59,17 @@ def test_a_command_that_did_not_do_its_work_is_not_measured():
 def test_peak_memory_is_the_commands_own_and_not_its_starters():
     ballast = bytearray(200 * 1024 * 1024)
     assert run(Command(argv=["python3", "-I", "-S", "-c", "pass"])).peak < len(ballast)
+
+
+def test_a_figure_without_a_floor_has_its_own_table_and_its_goal():
+    latency = Reading(what="first byte", unit="ms", spread=Spread.of([8.0, 9.0, 30.0]), runs=3)
+    finding = Readings(
+        title="A page",
+        readings=(latency,),
+        goals=(at_most(20, latency.spread.middle, unit="ms"),),
+        notes=("20 clients",),
+    )
+    page = render_page([finding], machine=[("processor", "one")], day="2026-01-02", full=True)
+    assert "| A page | ≤ 20 ms | 9 ms | met |" in page
+    assert "| first byte | 9.0 (8.0 to 30.0) ms | 3 |" in page
+    assert "- 20 clients" in page
