@@ -54,6 +54,18 @@ def nobody_answered(account: DesiredAccount) -> Result:
     )
 
 
+def begun_for_something_else(account: DesiredAccount, moved: str) -> Result:
+    """`moved`: as `pending_consent.what_moved`."""
+    return _ended(
+        account,
+        Reason.NEVER_CONSENTED,
+        outcome=Outcome.REFUSED,
+        error=f"this consent cannot be finished: {moved}; {_UNCHANGED}",
+        hint=f"begin again: reconciler consent {account.address.short}",
+        code=_PERSON,
+    )
+
+
 def callback_refused(account: DesiredAccount, refused: CallbackRefused, *, removal: str) -> Result:
     """`removal`: as `access_removal`."""
     words = f" ({refused.description})" if refused.description else ""

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, assert_never
 
-from reconciler.decide.authorization import AuthorizationRequest
 from reconciler.decide.identity import (
     Identity,
     IdentityProblem,
@@ -25,13 +24,14 @@ from reconciler.model.answer import Outcome
 from reconciler.model.behaviour import IdentitySource
 from reconciler.model.grant import TokenSet
 from reconciler.model.ready import ReadyProvider
+from reconciler.model.secret import Secret
 
 _TRIES = 3
 _PAUSE = 1.0
 
 
 def establish_identity(
-    run: Run, provider: ReadyProvider, *, request: AuthorizationRequest, tokens: TokenSet, now: datetime
+    run: Run, provider: ReadyProvider, *, nonce: Secret | None, tokens: TokenSet, now: datetime
 ) -> Identity | IdentityProblem | None:
     """Who consented; None where the base knows no way to tell."""
     rules = provider.desired.behaviour.identity
@@ -39,7 +39,7 @@ def establish_identity(
         case IdentitySource.NONE:
             return None
         case IdentitySource.ID_TOKEN:
-            claims = _id_token_claims(provider, request=request, tokens=tokens, now=now)
+            claims = _id_token_claims(provider, nonce=nonce, tokens=tokens, now=now)
         case IdentitySource.TOKEN_RESPONSE:
             claims = tokens.extra if tokens.extra is not None else {}
         case IdentitySource.USERINFO | IdentitySource.INTROSPECTION:
@@ -49,7 +49,7 @@ def establish_identity(
     if isinstance(claims, IdentityProblem):
         return claims
     if rules.source is IdentitySource.USERINFO and tokens.id_token is not None:
-        signed = _id_token_claims(provider, request=request, tokens=tokens, now=now)
+        signed = _id_token_claims(provider, nonce=nonce, tokens=tokens, now=now)
         if isinstance(signed, IdentityProblem):
             return signed
         if not same_subject(signed, claims):
@@ -58,11 +58,11 @@ def establish_identity(
 
 
 def _id_token_claims(
-    provider: ReadyProvider, *, request: AuthorizationRequest, tokens: TokenSet, now: datetime
+    provider: ReadyProvider, *, nonce: Secret | None, tokens: TokenSet, now: datetime
 ) -> Mapping[str, Any] | IdentityProblem:
     if tokens.id_token is None:
         return IdentityProblem("the answer has no ID token: is `openid` among the scopes?")
-    audience = TokenAudience(provider.issuer, provider.client.client_id, request.nonce)
+    audience = TokenAudience(provider.issuer, provider.client.client_id, nonce)
     return read_id_token(tokens.id_token, audience=audience, now=now)
 
 

@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.decide.results import Outcome
+from reconciler.decide.pending_consent import PendingConsent, decode_pending, encode_pending
+from reconciler.decide.results import Outcome, Result
+from reconciler.engine.consent import begin_consent, finish_consent
 from reconciler.engine.publish import forget
 from reconciler.engine.run import Run
 from reconciler.errors import ObjectFailed, PathDenied, ProviderFailed
@@ -15,13 +17,14 @@ from reconciler.model.answer import Loss, NoAnswer
 from reconciler.model.behaviour import ClientAuth
 from reconciler.model.grant import Intent, Phase
 from reconciler.model.ready import ClientCredentials
-from reconciler.model.secret import Secret
+from reconciler.model.secret import Document, Secret
 from reconciler.model.state import DeletionPolicy, GrantType
 from reconciler.model.status import ProviderStatus
 from tests.engine.consent_world import LAYOUT, ConsentWorld, Denies, Person, WalksAway
 from tests.simulators.manifests import make_account, make_behaviour
 from tests.simulators.token_endpoint import Fault, answer
 
+WEB = "https://accounts.acme.example/callback"
 USERINFO = {"source": "userinfo", "email_claim": "email"}
 
 
@@ -367,6 +370,56 @@ def test_a_public_client_consents_with_pkce_alone():
     world.server.clients = {"client": None}
     public = ClientCredentials("client", None, ClientAuth.NONE)
     assert world.consent(account, provider=replace(world.provider, client=public)).outcome is Outcome.DONE
+
+
+def test_a_consent_in_two_requests_with_a_restart_between_them():
+    world, account = ConsentWorld(), make_account()
+    pending = begin_consent(world.run, account, world.provider, redirect_uri=WEB)
+    assert isinstance(pending, PendingConsent)
+    assert world.store.writes() == []
+    kept = Document(encode_pending(pending).plain())
+    person = world.person()
+    person.open_link(pending.url)
+    (back,) = person.answers()
+    result = finish_consent(
+        world.run, account, world.provider, pending=decode_pending(kept), callback_url=back
+    )
+    assert (result.outcome, result.code) == (Outcome.DONE, 0), result
+    assert world.server.is_current(world.refresh_token(account))
+    assert world.server.seen[0].form["redirect_uri"] == WEB
+
+
+def test_a_consent_whose_account_was_changed_meanwhile_sends_its_code_nowhere():
+    world, account = ConsentWorld(), make_account(scopes=("read",))
+    pending = begin_consent(world.run, account, world.provider, redirect_uri=WEB)
+    assert isinstance(pending, PendingConsent)
+    person = world.person()
+    person.open_link(pending.url)
+    (back,) = person.answers()
+    widened = make_account(scopes=("read", "write"), consent_digest="4444444444444444")
+    result = finish_consent(world.run, widened, world.provider, pending=pending, callback_url=back)
+    assert (result.outcome, result.code) == (Outcome.REFUSED, 5)
+    assert "has changed" in result.error
+    assert "reconciler consent team/drive" in result.hint
+    assert world.server.seen == []
+    assert world.store.writes() == []
+
+
+def test_a_forged_callback_finishes_nothing():
+    world, account = ConsentWorld(), make_account()
+    pending = begin_consent(world.run, account, world.provider, redirect_uri=WEB)
+    assert isinstance(pending, PendingConsent)
+    forged = f"{WEB}?code=attackers&state=guessed"
+    result = finish_consent(world.run, account, world.provider, pending=pending, callback_url=forged)
+    assert (result.outcome, result.code) == (Outcome.REFUSED, 5)
+    assert world.server.seen == []
+
+
+def test_nothing_is_begun_where_no_person_is_needed():
+    world, account = ConsentWorld(), make_account(grant=GrantType.CLIENT_CREDENTIALS)
+    result = begin_consent(world.run, account, world.provider, redirect_uri=WEB)
+    assert isinstance(result, Result)
+    assert result.outcome is Outcome.SKIPPED
 
 
 def test_no_secret_is_in_what_is_said():

@@ -1,0 +1,146 @@
+"""What a token answer of a consent becomes: whose it is, what was granted, and the stored grant (DESIGN §§5, 7).
+
+Every way to consent ends here: browser, paste, device, web.
+
+Rules:
+- an answer without a refresh token, or a grant of another person, is refused with that provider's remedy;
+- who consented is compared with the pinned identity, or else with who consented before;
+- scopes are recorded as they were granted, and missing ones are named;
+- the client secret that just worked is noted as the last good one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from reconciler.decide.consent_words import (
+    exchange_failed,
+    identity_refused,
+    identity_unknown,
+    refresh_token_missing,
+)
+from reconciler.decide.grant_end import absolute_end
+from reconciler.decide.identity import Identity, IdentityProblem, is_expected
+from reconciler.decide.results import Result
+from reconciler.decide.token_response import TokenError, granted_scopes
+from reconciler.decide.trust import may_send_refresh_token
+from reconciler.engine.consent_identity import establish_identity
+from reconciler.engine.publish import commit_consented_grant
+from reconciler.engine.run import Run
+from reconciler.errors import ReconcilerError, RecordInvalid
+from reconciler.model.desired import DesiredAccount
+from reconciler.model.grant import GrantRecord, TokenSet
+from reconciler.model.ready import ReadyProvider
+from reconciler.model.secret import Secret
+from reconciler.model.status import ProviderStatus
+
+
+def store_answer(
+    run: Run,
+    account: DesiredAccount,
+    provider: ReadyProvider,
+    *,
+    tokens: TokenSet | TokenError,
+    nonce: Secret | None,
+) -> Result:
+    """Judge and store what the token endpoint answered. `nonce`: what the ID token must repeat; None where none was sent.
+
+    ObjectFailed, StoreError as `commit_consented_grant`; in every other case the Result says what became of it.
+    """
+    if isinstance(tokens, TokenError):
+        return exchange_failed(account, tokens, provider=provider.desired)
+    if tokens.refresh_token is None:
+        return refresh_token_missing(account, provider.desired.behaviour)
+    return _identify(run, account, provider, nonce=nonce, tokens=tokens, now=run.clock.now())
+
+
+def _identify(
+    run: Run,
+    account: DesiredAccount,
+    provider: ReadyProvider,
+    *,
+    nonce: Secret | None,
+    tokens: TokenSet,
+    now: datetime,
+) -> Result:
+    stored = _stored_subject(run, account, provider)
+    found = establish_identity(run, provider, nonce=nonce, tokens=tokens, now=now)
+    warnings: tuple[str, ...] = ()
+    subject: str | None = None
+    match found:
+        case Identity():
+            if not is_expected(found, pinned=account.identity, stored=stored):
+                return identity_refused(account, found)
+            subject = found.subject
+        case IdentityProblem():
+            if account.identity is not None or stored is not None:
+                return identity_unknown(account, found)
+            warnings = (f"who consented is not known: {found.message}",)
+        case None:
+            subject = None
+    result = commit_consented_grant(
+        run,
+        account,
+        provider,
+        record=_record(account, provider, tokens=tokens, subject=subject, now=now),
+        tokens=tokens,
+    )
+    _note_working_secret(run, provider)
+    granted = granted_scopes(account.scopes, tokens.scope, provider.desired.behaviour.scopes)
+    missing = sorted(set(account.scopes) - set(granted))
+    if missing:
+        warnings += (f"not granted: {' '.join(missing)}",)
+    return replace(result, warnings=tuple(dict.fromkeys((*result.warnings, *warnings))))
+
+
+def _record(
+    account: DesiredAccount, provider: ReadyProvider, *, tokens: TokenSet, subject: str | None, now: datetime
+) -> GrantRecord:
+    behaviour = provider.desired.behaviour
+    record = GrantRecord(
+        grant=account.grant,
+        refresh_token=tokens.refresh_token,
+        origin=str(provider.endpoints.refresh.url.origin),
+        client_id=provider.client.client_id,
+        scopes=granted_scopes(account.scopes, tokens.scope, behaviour.scopes),
+        requested_scopes=tuple(sorted(account.scopes)),
+        subject=subject,
+        consent_digest=account.consent_digest,
+        consented_at=now,
+    )
+    ends_at = tokens.refresh_expires_at or absolute_end(record, behaviour.refresh_token)
+    return replace(record, refresh_expires_at=ends_at)
+
+
+def _note_working_secret(run: Run, provider: ReadyProvider) -> None:
+    """This version of the client secret just worked: the last good one, should a later one be refused."""
+    if provider.secret_version is None:
+        return
+    path = run.layout.provider(provider.desired.address)
+    try:
+        stands = run.store.read_metadata(path)
+        status = None if stands is None else ProviderStatus.from_metadata(stands.custom)
+        if status is not None and status.good_secret_version != provider.secret_version:
+            good = replace(status, good_secret_version=provider.secret_version)
+            run.store.write_metadata(path, good.to_metadata())
+    except ReconcilerError as error:
+        # The grant is stored; the next refresh that succeeds notes the same.
+        run.events.warning("consent.secret-not-noted", error=type(error).__name__)
+
+
+def _stored_subject(run: Run, account: DesiredAccount, provider: ReadyProvider) -> str | None:
+    """Who consented before; None where nobody did, where it was forgotten or given to another client or at another
+    server (a subject may differ by client), or what stands there is no record (a fresh consent replaces it)."""
+    document = run.store.read(run.layout.grant(account.address)).document
+    if document is None:
+        return None
+    try:
+        record = GrantRecord.from_document(document)
+    except RecordInvalid:
+        return None
+    same_client = record.client_id == provider.client.client_id
+    same_server = may_send_refresh_token(
+        record.origin, provider.endpoints.refresh.url, provider=provider.desired
+    )
+    return record.subject if same_client and same_server and not record.forgotten else None
