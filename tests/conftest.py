@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.found import (
@@ -23,6 +24,10 @@ from tests.servers.oidc_server import OidcServer
 from tests.servers.places import VaultPlace
 from tests.servers.signing import TokenIssuer
 from tests.servers.vault_server import Storage, VaultServer
+
+# No property is a claim about speed: a loaded machine draws examples slowly.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 StartVault = Callable[[Storage], VaultServer]
 StartOidcProvider = Callable[..., OidcServer]

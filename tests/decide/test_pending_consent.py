@@ -56,7 +56,7 @@ def test_what_it_keeps_is_not_shown():
 
 def test_a_callback_is_judged_after_a_restart_as_before_it():
     pending = begun(ConsentWorld())
-    again = decode_pending(encode_pending(pending))
+    again = decode_pending(Document(encode_pending(pending).plain()))
     right = judge_pending(f"{BACK}?code=c&state={pending.state.reveal()}", pending=again)
     wrong = judge_pending(f"{BACK}?code=c&state=guessed", pending=again)
     assert isinstance(right, Callback)
