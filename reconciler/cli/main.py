@@ -27,6 +27,7 @@ from reconciler.errors import ReconcilerError, UsageError, clean
 VERBS: dict[str, str] = {
     "validate": "reconciler.cli.verb_validate:validate",
     "plan": "reconciler.cli.verb_plan:plan",
+    "show": "reconciler.cli.verb_show:show",
     "reconcile": "reconciler.cli.verb_reconcile:reconcile",
     "status": "reconciler.cli.verb_status:status",
     "consent": "reconciler.cli.verb_consent:consent",
@@ -43,6 +44,7 @@ ALIASES = {"apply": "reconcile"}
 SUMMARIES = {
     "validate": "Check manifests; report everything that is wrong, with file:line:column.",
     "plan": "Show what reconcile would do. Writes nothing, reads no secret, calls no provider.",
+    "show": "Show a saved plan again, in any format; asks nobody.",
     "reconcile": "Make it so: register providers, refresh grants, write tokens. Alias: apply.",
     "status": "Show every provider and account as the store knows it.",
     "consent": "Let a person grant access for an account, in a browser or by paste.",

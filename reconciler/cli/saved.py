@@ -1,4 +1,4 @@
-"""A plan in a file, for `plan --out` and `reconcile --plan`: written whole or not at all, read within a limit."""
+"""A plan in a file, for `plan --out`, `show` and `reconcile --plan`: written whole or not at all, read within a limit."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ def save_plan(path: Path, document: str) -> None:
 
 def load_plan(path: Path, *, prune: bool) -> SavedPlan:
     """UsageError where it is no saved plan, or removes objects and `--prune` is not given."""
+    saved = read_saved_plan(read_document(path))
+    if saved.removes and not prune:
+        raise UsageError(
+            "the saved plan removes objects", hint="write --prune too, or make a plan without it"
+        )
+    return saved
+
+
+def read_document(path: Path) -> object:
+    """The JSON in `path`. UsageError where it cannot be read, is too large, or is none."""
     try:
         with path.open("rb") as file:
             raw = file.read(_LIMIT + 1)
@@ -42,14 +52,8 @@ def load_plan(path: Path, *, prune: bool) -> SavedPlan:
     if len(raw) > _LIMIT:
         raise UsageError(f"{clean(path)} is larger than any plan")
     try:
-        document = json.loads(raw)
+        return json.loads(raw)
     except (ValueError, RecursionError):
         raise UsageError(
             f"{clean(path)} is no saved plan", hint="save one with 'reconciler plan --out FILE'"
         ) from None
-    saved = read_saved_plan(document)
-    if saved.removes and not prune:
-        raise UsageError(
-            "the saved plan removes objects", hint="write --prune too, or make a plan without it"
-        )
-    return saved

@@ -32,6 +32,13 @@ from reconciler.cli.options import (
     metavar="FILE",
     help="Do only what this saved plan holds; what has moved since is refused, exit 6.",
 )
+@flag(
+    "--expect-digest",
+    "digest",
+    default="",
+    metavar="DIGEST",
+    help="Make changes only where the plan made now has this digest; else none, exit 6.",
+)
 @flag("--prune", is_flag=True, help="Remove what is no longer declared. Nothing is removed without it.")
 @flag("--purge", is_flag=True, help="With --prune: destroy what is removed, instead of setting it aside.")
 @flag("--register-again", multiple=True, metavar="ADDRESS", help="Register anew despite an open intent.")
@@ -47,6 +54,7 @@ def reconcile(
     init: bool,
     purge: bool,
     saved: Path | None,
+    digest: str,
     due_within: timedelta | None,
     jobs: int,
     **options: Any,
@@ -58,6 +66,7 @@ def reconcile(
     from reconciler.cli.saved import load_plan
     from reconciler.cli.session import TOOL, make_session, read_desired
     from reconciler.decide.plan import make_plan
+    from reconciler.decide.saved_plan import read_digest
     from reconciler.engine.observe import observe
     from reconciler.engine.reconcile import ReconcileOptions
     from reconciler.engine.reconcile import reconcile as carry_out
@@ -65,6 +74,7 @@ def reconcile(
 
     if purge and not options["prune"]:
         raise UsageError("--purge destroys what --prune removes", hint="write both, or neither")
+    wanted = read_digest(digest) if digest else ""
     expected = None if saved is None else load_plan(saved, prune=options["prune"])
     session = make_session(options)
     desired = read_desired(session, manifests)
@@ -81,7 +91,7 @@ def reconcile(
             desired,
             observed=work.observed,
             plan=plan,
-            options=ReconcileOptions(plan=chosen, purge=purge, saved=expected),
+            options=ReconcileOptions(plan=chosen, purge=purge, saved=expected, digest=wanted),
             ports=work.ports,
         )
     write_run(report, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)

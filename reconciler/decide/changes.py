@@ -111,6 +111,8 @@ class GuardName(StrEnum):
     CLIENT_REPLACED = "ClientReplaced"
     ISSUER_REPLACED = "IssuerReplaced"
     NARROW_PRUNE = "NarrowPrune"
+    REDIRECT_CHANGED = "RedirectChanged"
+    SCOPES_WIDENED = "ScopesWidened"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ Rules:
 - an empty declaration over a store that is not empty is a mistyped path until somebody says otherwise;
 - removals are guarded only where they would be done, that is with `--prune`;
 - what is protected is so by its manifest or by its stored record: taking the manifest away does not unprotect;
-- a client or issuer may not be replaced under accounts whose grants would be worth nothing afterwards.
+- a client or issuer may not be replaced under accounts whose grants would be worth nothing afterwards;
+- what reaches further than before, an answer's way back or a machine's scopes, is for a person to say.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from reconciler.decide.attention import source_location
 from reconciler.decide.changes import Action, Change, GuardHit, GuardName
 from reconciler.decide.plan_options import PlanOptions
+from reconciler.decide.provider_fields import REDIRECT_URI
 from reconciler.decide.roots import lies_within, recorded_roots
+from reconciler.errors import clean
 from reconciler.model.desired import Desired
 from reconciler.model.names import Address
 from reconciler.model.observed import Observed, ObservedAccount, ObservedProvider
@@ -30,6 +33,8 @@ FLAGS: Mapping[GuardName, str] = {
     GuardName.CLIENT_REPLACED: "--allow-client-replacement",
     GuardName.ISSUER_REPLACED: "--allow-issuer-replacement",
     GuardName.NARROW_PRUNE: "--allow-narrow-prune",
+    GuardName.REDIRECT_CHANGED: "--allow-redirect-change",
+    GuardName.SCOPES_WIDENED: "--allow-wider-scopes",
 }
 WORDS: Mapping[GuardName, str] = {
     GuardName.EMPTY_DESIRED: "Nothing is declared on purpose.",
@@ -39,6 +44,8 @@ WORDS: Mapping[GuardName, str] = {
     GuardName.CLIENT_REPLACED: "Replace a client that grants depend on.",
     GuardName.ISSUER_REPLACED: "Replace an issuer that grants depend on.",
     GuardName.NARROW_PRUNE: "Prune with less than the whole declaration.",
+    GuardName.REDIRECT_CHANGED: "Send people who consent to another redirect URI.",
+    GuardName.SCOPES_WIDENED: "Give wider scopes to accounts that no person consents for.",
 }
 """What each flag allows, as its help text."""
 BULK_SHARE = 0.25
@@ -64,6 +71,8 @@ def check(
         *_protected(pruned),
         *_foreign(changes, foreign_accounts),
         *_replaced(changes, observed=observed, desired=desired, owned=owned),
+        *_redirected(changes, observed=observed, desired=desired, owned=owned),
+        *_widened(changes, observed=observed, desired=desired),
     ]
     return tuple(hit for hit in hits if hit.name not in options.allowed)
 
@@ -207,6 +216,48 @@ def _replaced(
                     f"consent again: {_some(depending)}"
                 )
                 yield GuardHit(name, FLAGS[name], message, depending)
+
+
+def _redirected(
+    changes: Sequence[Change], *, observed: Observed, desired: Desired, owned: frozenset[Address]
+) -> Iterable[GuardHit]:
+    """The authorization code of every later consent goes there (RFC 6749 §3.1.2), and its console must allow it."""
+    for change in changes:
+        moved = next((f for f in change.fields if f.name == REDIRECT_URI and f.before and f.after), None)
+        if moved is None:
+            continue
+        depending = _depending(change.address, observed=observed, desired=desired, owned=owned)
+        if depending:
+            message = (
+                f"{change.address} sends people back to {clean(moved.after)} instead of {clean(moved.before)}; "
+                f"{len(depending)} grants are renewed there: {_some(depending)}"
+            )
+            yield GuardHit(
+                GuardName.REDIRECT_CHANGED, FLAGS[GuardName.REDIRECT_CHANGED], message, (change.address,)
+            )
+
+
+def _widened(changes: Sequence[Change], *, observed: Observed, desired: Desired) -> Iterable[GuardHit]:
+    """Where a person consents, that person is the guard (`needs-consent(ScopesWidened)`); where nobody does, the next
+    refresh would simply ask for more."""
+    found: dict[Address, list[str]] = {}
+    for change in changes:
+        account, seen = desired.accounts.get(change.address), observed.accounts.get(change.address)
+        status = seen.status if seen else None
+        if account is None or account.grant.needs_person or status is None or not status.requested_scopes:
+            continue
+        more = sorted(set(account.scopes) - set(status.requested_scopes))
+        if more:
+            found[change.address] = more
+    if found:
+        first = next(iter(found))
+        message = (
+            f"{_some(tuple(found))} would get wider scopes without anybody's consent: "
+            f"{clean(' '.join(found[first]))}"
+        )
+        yield GuardHit(
+            GuardName.SCOPES_WIDENED, FLAGS[GuardName.SCOPES_WIDENED], message, tuple(sorted(found))
+        )
 
 
 def _depending(

@@ -29,6 +29,7 @@ ENDPOINT_NAMES = (
 )
 """Fields of `Endpoints`, in the order in which they are shown."""
 SECRET_VERSION = "client_secret version"
+REDIRECT_URI = "redirect URI"
 
 
 def declared_endpoints(behaviour: Behaviour) -> dict[str, str]:
@@ -51,7 +52,7 @@ def differing_fields(
         pairs.append((SECRET_VERSION, str(status.secret_version), str(secret_version)))
     pairs.append(("issuer", status.issuer, desired.behaviour.issuer or status.issuer))
     pairs += _endpoint_pairs(desired, status)
-    pairs.append(("redirect URI", status.redirect_uri, next(iter(desired.redirect_uris), "")))
+    pairs.append((REDIRECT_URI, status.redirect_uri, next(iter(desired.redirect_uris), "")))
     pairs.append(("deletionPolicy", status.deletion_policy, desired.deletion_policy.value))
     pairs.append(("protect", _yes(status.protect), _yes(desired.protect)))
     fields = [FieldChange(name, before, after) for name, before, after in pairs if before != after]

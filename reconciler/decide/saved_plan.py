@@ -5,7 +5,8 @@ Rules:
 - what has moved since, in the store or in Git, is refused (exit 6) without touching the rest; what was not in it is left
   for another plan;
 - what the world has done by itself meanwhile is no failure;
-- maintenance is recomputed as always; guards are judged on what is proposed now.
+- maintenance is recomputed as always; guards are judged on what is proposed now;
+- a pipeline that plans again may keep the digest alone: another one holds every change, and an empty plan none.
 """
 
 from __future__ import annotations
@@ -37,10 +38,7 @@ class SavedPlan:
 
 def read_saved_plan(document: object) -> SavedPlan:
     """The JSON document that `plan -o json` and `plan --out` write. UsageError where it is none, or of a newer tool."""
-    if not isinstance(document, dict) or document.get("kind") != "plan":
-        raise UsageError("this is no saved plan", hint="save one with 'reconciler plan --out FILE'")
-    if document.get("format_version") != FORMAT_VERSION:
-        raise UsageError("this plan was saved by another version of the tool", hint="make a new one")
+    document = check_saved_format(document)
     try:
         changes = {
             (str(entry["address"]), str(entry["action"])): frozenset(
@@ -51,6 +49,15 @@ def read_saved_plan(document: object) -> SavedPlan:
         return SavedPlan(str(document["digest"]), changes)
     except (KeyError, TypeError, ValueError):
         raise UsageError("this saved plan is damaged", hint="make a new one") from None
+
+
+def check_saved_format(document: object) -> Mapping[str, Any]:
+    """`document` as a saved plan of this format; UsageError where it is something else."""
+    if not isinstance(document, dict) or document.get("kind") != "plan":
+        raise UsageError("this is no saved plan", hint="save one with 'reconciler plan --out FILE'")
+    if document.get("format_version") != FORMAT_VERSION:
+        raise UsageError("this plan was saved by another version of the tool", hint="make a new one")
+    return document
 
 
 def _precondition(entry: Mapping[str, Any]) -> Precondition:
@@ -70,6 +77,38 @@ def narrow_to(plan: Plan, saved: SavedPlan) -> tuple[Plan, tuple[Result, ...]]:
         else:
             kept.append(change)
     return replace(plan, changes=tuple(kept), digest=plan_digest(kept)), tuple(left)
+
+
+def hold_unless(plan: Plan, digest: str) -> tuple[Plan, tuple[Result, ...]]:
+    """`plan` as it is where it bears this digest; else without its changes, and a Result for each of them."""
+    if plan.digest == digest or not plan.changes:
+        return plan, ()
+    words = "the plan made now is another one than was expected"
+    left = tuple(
+        Result(
+            change.address,
+            change.action.value,
+            Outcome.HELD,
+            "PlanStale",
+            words,
+            error=words,
+            hint="look at 'reconciler plan', and expect the digest that it shows",
+            location=change.location,
+            code=6,
+        )
+        for change in plan.changes
+    )
+    return replace(plan, changes=(), digest=plan_digest(())), left
+
+
+def read_digest(text: str) -> str:
+    """A plan's digest as its footer and JSON show it: 64 hexadecimal digits. UsageError where it is none."""
+    wanted = text.strip().lower()
+    if len(wanted) != 64 or set(wanted) - set("0123456789abcdef"):
+        raise UsageError(
+            "--expect-digest takes the digest of a plan", hint="it is 'digest' in 'reconciler plan -o json'"
+        )
+    return wanted
 
 
 def _skipped(change: Change, reason: str, message: str) -> Result:

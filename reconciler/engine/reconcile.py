@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from reconciler.decide.changes import Action, Blocked, Change
+from reconciler.decide.changes import Action, Blocked, Change, GuardHit, GuardName
 from reconciler.decide.commands import at_root
 from reconciler.decide.plan import Plan, make_plan
 from reconciler.decide.plan_options import PlanOptions
 from reconciler.decide.results import Outcome, Result, RunReport
-from reconciler.decide.saved_plan import SavedPlan, narrow_to
+from reconciler.decide.saved_plan import SavedPlan, hold_unless, narrow_to
 from reconciler.engine.account_phase import Accounts, untouched
 from reconciler.engine.aftermath import attention_after
 from reconciler.engine.provider_phase import ProviderOutcome, Providers
@@ -31,11 +31,18 @@ from reconciler.model.observed import Observed
 
 @dataclass(frozen=True, slots=True)
 class ReconcileOptions:
-    """`purge`: what is removed is destroyed, not set aside. `saved`: do only what this plan holds and still holds."""
+    """`purge`: what is removed is destroyed, not set aside. `saved`: do only what this plan holds and still holds.
+    `digest`: make changes only where the plan bears this digest ('' any)."""
 
     plan: PlanOptions = field(default_factory=PlanOptions)
     purge: bool = False
     saved: SavedPlan | None = None
+    digest: str = ""
+
+    @property
+    def reviewed(self) -> bool:
+        """True where somebody said which plan they mean."""
+        return self.saved is not None or self.digest != ""
 
 
 def reconcile(
@@ -52,6 +59,9 @@ def reconcile(
     moved: tuple[Result, ...] = ()
     if options.saved is not None:
         plan, moved = narrow_to(plan, options.saved)
+    if options.digest:
+        plan, held = hold_unless(plan, options.digest)
+        moved += held
     providers, accounts = _phases(run, desired, observed=observed, plan=plan, options=options, ports=ports)
     results = [*moved, *(_blocked(blocked) for blocked in plan.blocked)]
     if plan.frozen:
@@ -61,7 +71,8 @@ def reconcile(
         todo = [change for change in plan.changes if not change.removes]
         results += providers.apply(c for c in todo if c.address.kind is Kind.PROVIDER)
         results += accounts.track(c for c in todo if c.address.kind is Kind.ACCOUNT)
-        going_on = frozenset(accounts.views)
+        # What was not reviewed is not used either: a refresh would act by the manifest as it is now.
+        going_on = untouched(accounts.views, providers) if options.reviewed else frozenset(accounts.views)
     selected = [a for a in _selected(plan, options.plan) if a in going_on]
     results += _kept_alive(accounts, selected)
     if not plan.frozen:
@@ -81,8 +92,11 @@ def refresh_due(
 ) -> RunReport:
     """Refresh what is due and nothing else: nothing is registered, tracked or removed. `addresses` empty: everything
     that is selected; given: these, and a line for each even where it is not due. `force`: now, whatever the time."""
-    # What a plan would refuse to change does not matter here: nothing is changed.
-    plan = replace(make_plan(desired, observed, options), guards=())
+    plan = make_plan(desired, observed, options)
+    # What a plan would refuse to change does not matter here, where nothing is changed; but a machine's refresh asks for
+    # the scopes that its manifest says.
+    wider = {hit for hit in plan.guards if hit.name is GuardName.SCOPES_WIDENED}
+    plan = replace(plan, guards=())
     providers, accounts = _phases(
         run, desired, observed=observed, plan=plan, options=ReconcileOptions(options), ports=ports
     )
@@ -94,6 +108,12 @@ def refresh_due(
         accounts.views = {a: view for a, view in accounts.views.items() if a in addresses}
     used = {_provider_of(accounts, address) for address in selected}
     results = [_blocked(b) for b in plan.blocked if b.address in accounts.views or b.address in used]
+    refused = {a: hit for hit in wider for a in hit.addresses if a in selected}
+    due = accounts.due(refused)
+    results += [
+        _not_widened(plan, a, hit) for a, hit in refused.items() if force or a in due or a in addresses
+    ]
+    selected = [address for address in selected if address not in refused]
     named = addresses & frozenset(selected)
     results += _refreshed(accounts, selected, named=named, force=force)
     return _report(accounts, plan, results)
@@ -191,6 +211,20 @@ def _blocked(blocked: Blocked) -> Result:
         hint=blocked.hint,
         location=blocked.location,
         code=blocked.code,
+    )
+
+
+def _not_widened(plan: Plan, address: Address, hit: GuardHit) -> Result:
+    account = plan.views[address].account
+    return Result(
+        address,
+        Action.REFRESH.value,
+        Outcome.REFUSED,
+        hit.name.value,
+        f"not refreshed, because of guard {hit.name.value}: {hit.message}",
+        hint=f"a person who means it runs: reconciler reconcile {hit.flag}",
+        location=account.location if account else None,
+        code=3,
     )
 
 

@@ -9,7 +9,9 @@ Rules:
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
 
 from reconciler.decide.changes import Risk
 from reconciler.decide.results import Outcome
@@ -71,13 +73,15 @@ class UpkeepDocument(TypedDict):
 
 
 class BlockedDocument(TypedDict):
-    """`trust_change`: a credential would go to `origins`, which it is not bound to."""
+    """`code`: the exit code that it asks for. `trust_change`: a credential would go to `origins`, which it is not
+    bound to."""
 
     address: str
     kind: KindName
     reason: str
     message: str
     hint: str | None
+    code: int
     trust_change: bool
     origins: list[str]
     notes: list[str]
@@ -134,6 +138,13 @@ class PlanSummary(TypedDict):
     unchanged: int
 
 
+class DeclaredDocument(TypedDict):
+    """How many objects the manifests declare."""
+
+    providers: int
+    accounts: int
+
+
 class PlanDocument(TypedDict):
     """`reconciler plan -o json`. `removable`: not declared any more, kept until `--prune`."""
 
@@ -144,6 +155,7 @@ class PlanDocument(TypedDict):
     root: str
     store: str
     time: str
+    declared: DeclaredDocument
     summary: PlanSummary
     changes: list[ChangeDocument]
     maintenance: list[UpkeepDocument]

@@ -46,6 +46,7 @@ def plan_document(plan: Plan, *, tool: str, commit: str = "") -> str:
         "root": plan.root,
         "store": plan.store,
         "time": format_instant(plan.now),
+        "declared": {"providers": plan.providers, "accounts": plan.accounts},
         "summary": _summary(plan.counts()),
         "changes": [change_part(change) for change in plan.changes],
         "maintenance": [upkeep_part(change) for change in plan.maintenance],
@@ -134,13 +135,13 @@ def validate_document(desired: Desired, *, tool: str) -> str:
 
 
 def _dump(document: Mapping[str, object]) -> str:
-    return json.dumps(_harmless(document), indent=2, ensure_ascii=True) + "\n"
+    return json.dumps(harmless(document), indent=2, ensure_ascii=True) + "\n"
 
 
-def _harmless(value: object) -> object:
+def harmless(value: object) -> object:
     """`value` with every text cleaned: whoever shows it later need not know where it came from."""
     if isinstance(value, str):
         return clean(value, cap=_TEXT_CAP)
     if isinstance(value, Mapping):
-        return {key: _harmless(part) for key, part in value.items()}
-    return [_harmless(part) for part in value] if isinstance(value, list) else value
+        return {key: harmless(part) for key, part in value.items()}
+    return [harmless(part) for part in value] if isinstance(value, list) else value

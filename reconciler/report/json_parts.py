@@ -82,6 +82,7 @@ def blocked_part(blocked: Blocked) -> BlockedDocument:
         "reason": blocked.reason,
         "message": blocked.message,
         "hint": blocked.hint or None,
+        "code": blocked.code,
         "trust_change": blocked.trust_change,
         "origins": list(blocked.origins),
         "notes": list(blocked.notes),

@@ -49,3 +49,45 @@ def test_what_is_no_plan_is_a_usage_error(town: Town, content: str):
 def test_a_plan_that_is_not_there_or_cannot_be_written_is_a_usage_error(town: Town):
     assert "cannot be read" in town.desk.run("reconcile", "--plan", "nowhere.json", expect=64).err
     assert "cannot be written" in town.desk.run("plan", "--out", "nowhere/plan.json", expect=64).err
+
+
+def test_show_tells_a_saved_plan_again_and_asks_nobody(town: Town):
+    made = town.desk.run("plan", "--out", "plan.json", expect=0)
+    town.store_file.rename(town.store_file.with_suffix(".away"))
+    assert town.desk.run("show", "plan.json", expect=0).out == made.out
+    markdown = town.desk.run("show", "plan.json", "-o", "markdown", expect=0).out
+    assert "OAuth plan: 1 to register" in markdown
+    again = town.desk.run("show", "plan.json", "-o", "json", expect=0).out
+    assert again == (town.desk.folder / "plan.json").read_text()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"kind": "plan"}', '{"kind": "plan", "format_version": 1}'])
+def test_show_of_something_else_is_a_usage_error(town: Town, content: str):
+    (town.desk.folder / "plan.json").write_text(content)
+    assert town.desk.run("show", "plan.json", expect=64).err.startswith("error: ")
+
+
+def test_a_pipeline_that_plans_again_may_expect_the_digest_that_was_reviewed(town: Town):
+    reviewed = town.desk.run("plan", "-o", "json", expect=0).json["digest"]
+    town.desk.write("sales/late.yaml", account("late"))
+    refused = town.result("reconcile", "--expect-digest", reviewed, expect=6)
+    assert {result["outcome"] for result in refused.values()} == {"held"}
+    assert town.rows("tokens/") == {}
+    (town.desk.folder / "manifests/sales/late.yaml").unlink()
+    done = town.result("reconcile", "--expect-digest", reviewed, expect=0)
+    assert done["provider/sales/idp"]["outcome"] == "done"
+    town.desk.run("reconcile", "--expect-digest", reviewed, expect=0)
+
+
+def test_a_digest_that_is_none_is_a_usage_error(town: Town):
+    assert "64" not in town.desk.run("reconcile", "--expect-digest", "abc", expect=64).err
+
+
+def test_what_was_not_reviewed_is_not_refreshed_by_its_new_manifest_either(town: Town):
+    town.settle("crm")
+    town.age("crm")
+    town.desk.run("plan", "--out", "plan.json", expect=0)
+    town.desk.write("sales/crm.yaml", account("crm", owner="eve@example.com"))
+    results = town.result("reconcile", "--plan", "plan.json", expect=0)
+    assert results["account/sales/crm"]["reason"] == "NotInPlan"
+    assert [r for r in results.values() if r["action"] == "refresh"] == []

@@ -234,3 +234,51 @@ def test_several_guards_are_all_named_at_once():
     smaller = gone(whole, list(whole.accounts)[:6])
     made = plan(smaller, replace(observed, accounts=accounts), prune=True)
     assert guards(made) == ["BulkRemoval", "Protected"]
+
+
+def _with_redirect(uri):
+    return make_provider(redirect_uris=(uri,), digest="e" * 16)
+
+
+def test_people_who_consent_are_not_sent_back_elsewhere_unattended():
+    before = make_desired()
+    after = make_desired(_with_redirect("https://elsewhere.example/cb"), make_account())
+    made = plan(after, all_applied(before))
+    assert guards(made) == ["RedirectChanged"]
+    assert made.guards[0].flag == "--allow-redirect-change"
+    assert "https://elsewhere.example/cb instead of http://127.0.0.1/callback" in made.guards[0].message
+    assert guards(plan(after, all_applied(before), allowed=_allowing(GuardName.REDIRECT_CHANGED))) == []
+
+
+def test_a_redirect_that_nobody_has_consented_through_is_changed_freely():
+    before = make_desired(make_provider())
+    made = plan(make_desired(_with_redirect("http://127.0.0.1/other")), all_applied(before))
+    assert (guards(made), actions(made)) == ([], [("update", str(PROVIDER))])
+
+
+def _machine(*scopes):
+    return make_account(grant=GrantType.CLIENT_CREDENTIALS, scopes=scopes, digest="f" * 16)
+
+
+def test_a_machine_gets_no_wider_scopes_without_a_person():
+    before = make_desired(make_provider(), make_account(grant=GrantType.CLIENT_CREDENTIALS, scopes=("read",)))
+    after = make_desired(make_provider(), _machine("admin", "read"))
+    made = plan(after, all_applied(before))
+    assert guards(made) == ["ScopesWidened"]
+    assert (made.guards[0].flag, made.guards[0].addresses) == ("--allow-wider-scopes", (ACCOUNT,))
+    assert made.guards[0].message.endswith(": admin")
+    assert guards(plan(after, all_applied(before), allowed=_allowing(GuardName.SCOPES_WIDENED))) == []
+
+
+@pytest.mark.parametrize("scopes", [("read",), ()], ids=["the same", "fewer"])
+def test_a_machine_with_no_more_than_before_is_no_matter(scopes):
+    before = make_desired(make_provider(), make_account(grant=GrantType.CLIENT_CREDENTIALS, scopes=("read",)))
+    assert guards(plan(make_desired(make_provider(), _machine(*scopes)), all_applied(before))) == []
+
+
+def test_where_a_person_consents_that_person_is_the_guard():
+    before = make_desired(make_provider(), make_account(scopes=("read",)))
+    wider = make_account(scopes=("admin", "read"), digest="f" * 16, consent_digest="f" * 16)
+    made = plan(make_desired(make_provider(), wider), all_applied(before))
+    assert guards(made) == []
+    assert [(a.state.value, a.reason.value) for a in made.attention] == [("needs-consent", "ScopesWidened")]

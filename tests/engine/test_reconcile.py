@@ -528,3 +528,23 @@ def test_a_line_names_its_object_once():
     assert str(provider.address) not in provider.message + provider.error
     assert account.message.count(str(provider.address)) == 1
     assert provider.error in account.message
+
+
+def _robot_asking(*scopes: str):
+    return machine(scopes=scopes, digest=f"{len(scopes):016x}")
+
+
+def test_a_machine_is_not_given_wider_scopes_by_reconcile_or_by_refresh_until_a_person_says_so():
+    world = ReconcileWorld()
+    world.declare(provider_of(), _robot_asking("read"))
+    world.reconcile()
+    world.advance(50 * MINUTE)
+    world.declare(provider_of(), _robot_asking("admin", "read"))
+    calls = world.calls()
+    for report in (world.reconcile(), world.refresh(), world.refresh("team/robot", force=True)):
+        assert report.exit_code() == 3
+    assert world.calls() == calls
+    assert failures(world.refresh("team/robot"))[0].hint.endswith("reconcile --allow-wider-scopes")
+    world.reconcile(allowed=frozenset({GuardName.SCOPES_WIDENED}))
+    assert world.account_status("team/robot").requested_scopes == ("admin", "read")
+    assert told(world.refresh("team/robot", force=True)) == [("account/team/robot", "refresh", "done")]

@@ -24,6 +24,8 @@ GUARDS = {
     GuardName.CLIENT_REPLACED: "another client id while grants of the old one exist: they would be worth nothing",
     GuardName.ISSUER_REPLACED: "another issuer while grants of the old one exist",
     GuardName.NARROW_PRUNE: "`--prune` with less than what was declared before: `-f`, `--only`, `--exclude` or `-l`",
+    GuardName.REDIRECT_CHANGED: "another redirect URI while grants exist: owners would be sent back elsewhere",
+    GuardName.SCOPES_WIDENED: "wider scopes for an account that no person consents for (a person decides alone)",
 }
 RISKS = {
     Risk.LOW: "nothing ends",
