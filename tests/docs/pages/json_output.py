@@ -7,6 +7,7 @@ from tests.docs.pages.markdown import code, page, table
 from tests.docs.pages.schema_tables import Schema, objects_in_order, shape
 
 _TITLES = {
+    "DeclaredDocument": "declared",
     "PlanSummary": "summary of a plan",
     "ChangeDocument": "change",
     "FieldDocument": "field",
