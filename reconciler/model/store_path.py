@@ -116,6 +116,10 @@ class Layout:
         return self.folder("trust", "settings")
 
     @property
+    def meta(self) -> StorePath:
+        return self.folder("meta")
+
+    @property
     def format(self) -> StorePath:
         return self.folder("meta", "format")
 

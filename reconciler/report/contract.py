@@ -17,6 +17,7 @@ from reconciler.decide.changes import Risk
 from reconciler.decide.results import Outcome
 from reconciler.decide.status_view import ProviderState, Truth
 from reconciler.model.state import AccountState, Reason
+from reconciler.report.contract_ops import OPS_DOCUMENTS
 from reconciler.report.json_schema import schema_of_document
 
 FORMAT_VERSION = 1
@@ -284,6 +285,7 @@ _DOCUMENTS: dict[str, tuple[str, Any]] = {
     "run": ("what `reconciler reconcile -o json` and `reconciler refresh -o json` write", RunDocument),
     "status": ("what `reconciler status -o json` writes", StatusDocument),
     "validate": ("what `reconciler validate -o json` writes", ValidateDocument),
+    **OPS_DOCUMENTS,
 }
 
 

@@ -93,7 +93,7 @@ class Keyboard(Desk):
         terminal: bool = False,
     ) -> Said:
         out, err = io.BytesIO(), err or io.BytesIO()
-        environment = {k: v for k, v in self.variables(**more).items() if k != "PYTHONPATH"}
+        environment = {k: v for k, v in self.variables(*arguments, **more).items() if k != "PYTHONPATH"}
         streams = (source, _Stream(out, terminal=False), _Stream(err, terminal=terminal))
         with _standing_at(self.folder, environment), _speaking_through(streams):
             code = run_command_line(list(arguments))

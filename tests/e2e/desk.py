@@ -1,7 +1,7 @@
 """A platform team's desk: a folder with manifests, a store, and the command line as a person types it.
 
 Every command is a child process with an environment of its own. `consent` runs at a terminal (a pty), where a scripted
-person opens the link that it prints.
+person opens the link that it prints. At a Vault each verb has the login of the role that runs it (`tests/e2e/roles`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 _LINK = re.compile(rb"\n(https?://\S+)\r?\n")
 _SECONDS = 150.0
@@ -37,10 +37,17 @@ class Said:
         return json.loads(self.out)
 
 
+class Logins(Protocol):
+    def variables_for(self, arguments: tuple[str, ...]) -> Mapping[str, str]:
+        """The login with which this command line is run."""
+        ...
+
+
 @dataclass
 class Desk:
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    logins: Logins | None = None
 
     def write(self, name: str, text: str) -> Path:
         """A manifest below manifests/."""
@@ -49,7 +56,9 @@ class Desk:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def variables(self, **more: str) -> dict[str, str]:
+    def variables(self, *arguments: str, **more: str) -> dict[str, str]:
+        """The environment of a command line; `more` wins over everything."""
+        login = {} if self.logins is None or "VAULT_TOKEN" in more else self.logins.variables_for(arguments)
         base = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -57,14 +66,14 @@ class Desk:
             "NO_COLOR": "1",
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         }
-        return {**base, **self.environment, **more}
+        return {**base, **self.environment, **login, **more}
 
     def run(self, *arguments: str, stdin: str = "", expect: int | None = None, **more: str) -> Said:
         """`more` are further environment variables. With `expect`, another exit code fails the test with all output."""
         done = subprocess.run(
             [sys.executable, "-m", "reconciler", *arguments],
             cwd=self.folder,
-            env=self.variables(**more),
+            env=self.variables(*arguments, **more),
             input=stdin,
             capture_output=True,
             text=True,
@@ -84,7 +93,7 @@ class Desk:
             child = subprocess.Popen(
                 [sys.executable, "-m", "reconciler", "consent", "--no-browser", *flags, account],
                 cwd=self.folder,
-                env=self.variables(**more),
+                env=self.variables("consent", *flags, account, **more),
                 stdin=theirs,
                 stdout=theirs,
                 stderr=theirs,

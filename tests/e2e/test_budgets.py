@@ -17,6 +17,7 @@ import pytest
 
 from reconciler.sandbox import RemoteSandbox
 from tests.bench.worlds import World, write_grants
+from tests.e2e.roles import RoleLogins
 from tests.servers.audit import AuditLog
 from tests.servers.places import VaultPlace
 
@@ -32,11 +33,12 @@ class Scene:
     world: World
     sandbox: RemoteSandbox
     vault: VaultPlace
+    logins: RoleLogins
 
     def run(self, *arguments: str, expect: int = 0) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "reconciler", *arguments, "-f", str(self.world.manifests), "-o", "json"],
-            env=self.world.environment,
+            env={**self.world.environment, **self.logins.variables_for(arguments)},
             capture_output=True,
             text=True,
             timeout=100,
@@ -84,7 +86,7 @@ def scene(request, vault: VaultPlace, tmp_path: Path) -> Iterator[Scene]:
         world.seed(
             init=["--trust", "tofu", "--loopback"], grants=write_grants(tmp_path / "grants.json", grants)
         )
-        yield Scene(world, sandbox, vault)
+        yield Scene(world, sandbox, vault, RoleLogins(vault))
 
 
 def observation(world: World) -> Counter[str]:

@@ -13,6 +13,7 @@ import pytest
 from reconciler.sandbox import Sandbox
 from tests.cli.keyboard import Keyboard
 from tests.cli.town import CLIENT_PATH, Town, account
+from tests.e2e.roles import at_vault
 from tests.servers.places import VaultPlace
 
 _SERVICE = """\
@@ -40,7 +41,7 @@ def embedded(sandbox: Sandbox, tmp_path: Path) -> Town:
 
 @pytest.fixture
 def on_vault(sandbox: Sandbox, vault: VaultPlace, tmp_path: Path) -> Town:
-    return settled(Town(sandbox, Keyboard(tmp_path, vault.environment())))
+    return settled(Town(sandbox, Keyboard(tmp_path, *at_vault(vault))))
 
 
 def everything(file: Path) -> str:

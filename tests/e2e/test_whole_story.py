@@ -9,16 +9,13 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.e2e.desk import Desk
+from tests.e2e.roles import at_vault
 from tests.servers.oidc_server import INITIAL_ACCESS_TOKEN, OidcServer
 from tests.servers.person import Person
 from tests.servers.places import VaultPlace
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-PLAN_POLICY = {
-    "{mount}/metadata/*": ["read", "list"],
-    "{mount}/data/{prefix}/trust/*": ["read"],
-}
 CLIENT = "team-app"
 OLD_SECRET, NEW_SECRET = "first-s3cret-of-the-team", "second-s3cret-of-the-team"
 
@@ -65,7 +62,7 @@ def desk(vault: VaultPlace, oidc_provider: OidcServer, tmp_path: Path) -> Iterat
         application_type="native",
         token_endpoint_auth_method="client_secret_basic",
     )
-    desk = Desk(tmp_path, vault.environment())
+    desk = Desk(tmp_path, *at_vault(vault))
     desk.write("sales/idp.yaml", manifests(oidc_provider.issuer))
     yield desk
     oidc_provider.remove_client(CLIENT)
@@ -208,7 +205,7 @@ def test_a_plan_works_with_metadata_alone_and_asks_for_no_data_but_trust(
     desk.consent("sales/crm", allow("ana"))
     before = oidc_provider.stats()["requests"]
     with vault.server.audited("plan") as log:
-        desk.run("plan", expect=0, VAULT_TOKEN=vault.limited("plan", PLAN_POLICY))
+        desk.run("plan", expect=0)
         calls = log.calls(under=vault.mount)
     assert calls
     assert {operation for operation, _ in calls} <= {"read", "list"}
@@ -220,7 +217,7 @@ def test_a_plan_works_with_metadata_alone_and_asks_for_no_data_but_trust(
 def test_a_client_registered_by_itself_is_one_client_and_is_removed_on_request(
     vault: VaultPlace, oidc_provider: OidcServer, tmp_path: Path
 ):
-    desk = Desk(tmp_path, vault.environment())
+    desk = Desk(tmp_path, *at_vault(vault))
     provider = f"""\
 apiVersion: oauth2.reconciler/v1
 kind: Provider

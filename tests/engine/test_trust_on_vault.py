@@ -4,20 +4,20 @@ import pytest
 
 from reconciler.adapters.vault import VaultStore
 from reconciler.adapters.vault_settings import TokenLogin, VaultSettings
+from reconciler.decide.access import Role
 from reconciler.engine.trust import bind_first_use, read_binding, revoke_trust, trust, write_settings
 from reconciler.errors import PathDenied, TrustRefused
 from reconciler.model.endpoint import parse_origin
 from reconciler.model.secret import Secret
 from reconciler.model.trust import TrustSettings
 from reconciler.model.trust_codec import binding_path
+from tests.e2e.roles import RoleLogins
 from tests.engine.registering_world import LAYOUT, RegisteringWorld
 from tests.servers.places import VaultPlace
 
 SECRET = "clients/team/sandbox"
 A = frozenset({parse_origin("https://a.example")})
 B = frozenset({parse_origin("https://b.example")})
-RECONCILER = {"{mount}/data/{prefix}/trust/*": ["create", "read"], "{mount}/data/clients/*": ["read"]}
-PERSON = {"{mount}/data/{prefix}/trust/*": ["create", "read", "update"]}
 
 
 def store_of(vault: VaultPlace, token: str) -> VaultStore:
@@ -28,8 +28,9 @@ def store_of(vault: VaultPlace, token: str) -> VaultStore:
 def worlds(vault: VaultPlace):
     """(the reconciler's, a person's), each with a login of its own."""
     root = store_of(vault, vault.token)
-    reconciler = store_of(vault, vault.limited("reconciler", RECONCILER))
-    person = store_of(vault, vault.limited("person", PERSON))
+    logins = RoleLogins(vault)
+    reconciler = store_of(vault, logins.token(Role.RECONCILE))
+    person = store_of(vault, logins.token(Role.TRUST))
     RegisteringWorld(store=root)  # writes the settings
     yield RegisteringWorld(store=reconciler), RegisteringWorld(store=person)
     for store in (root, reconciler, person):

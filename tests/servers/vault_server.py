@@ -201,18 +201,29 @@ class VaultServer:
     def write_policy(self, name: str, rules: Mapping[str, list[str]]) -> None:
         """`rules`: path (with `*` or `+`) → capabilities."""
         policy = {"path": {path: {"capabilities": capabilities} for path, capabilities in rules.items()}}
-        self.call("PUT", f"sys/policies/acl/{name}", json={"policy": json.dumps(policy)})
+        self.write_policy_text(name, json.dumps(policy))
+
+    def write_policy_text(self, name: str, policy: str) -> None:
+        """`policy` as HCL or JSON, as Vault's own command line takes it."""
+        self.call("PUT", f"sys/policies/acl/{name}", json={"policy": policy})
 
     def create_token(
-        self, *, policies: list[str], ttl: str = "1h", renewable: bool = True, uses: int = 0
+        self,
+        *,
+        policies: list[str],
+        ttl: str = "1h",
+        renewable: bool = True,
+        uses: int = 0,
+        default_policy: bool = True,
     ) -> str:
-        """A token with just these policies; `uses` of 0 is without limit."""
+        """A token with these policies (and Vault's `default`, unless told otherwise); `uses` of 0 is without limit."""
         asked = {
             "policies": policies,
             "ttl": ttl,
             "renewable": renewable,
             "num_uses": uses,
             "no_parent": True,
+            "no_default_policy": not default_policy,
         }
         made: str = self.call("POST", "auth/token/create", json=asked)["auth"]["client_token"]
         return made

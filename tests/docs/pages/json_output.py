@@ -3,6 +3,7 @@
 from reconciler.decide.health import NOTICE
 from reconciler.report.contract import FORMAT_VERSION, SCHEMA_NAMES, schema_of
 from tests.docs.pages.json_words import words_of
+from tests.docs.pages.json_words_ops import OPS_HEADINGS, OPS_TITLES
 from tests.docs.pages.markdown import code, page, table
 from tests.docs.pages.schema_tables import Schema, objects_in_order, shape
 
@@ -23,8 +24,15 @@ _TITLES = {
     "ProviderDocument": "provider",
     "AccountDocument": "account",
     "ConditionDocument": "condition",
+    **OPS_TITLES,
 }
-_HEADINGS = {"plan": "plan", "run": "reconcile and refresh", "status": "status", "validate": "validate"}
+_HEADINGS = {
+    "plan": "plan",
+    "run": "reconcile and refresh",
+    "status": "status",
+    "validate": "validate",
+    **OPS_HEADINGS,
+}
 
 
 def json_output() -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from reconciler.decide.changes import Action
+from tests.docs.pages.json_words_ops import OPS_WORDS
 
 WORDS: Mapping[str, str] = {
     "format_version": "format of this document",
@@ -94,6 +95,7 @@ WORDS: Mapping[str, str] = {
     "clientSecretVersion": "its version when it was last applied",
     "clientSecretGoodVersion": "the version that last worked",
     "clientSecretExpiresAt": "when the server says that it dies",
+    **OPS_WORDS,
     **{action.value: f"how many to {action.value}" for action in Action},
 }
 

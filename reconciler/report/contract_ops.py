@@ -1,0 +1,38 @@
+"""The shape of the JSON documents of the verbs that look after a store: `policy`, `doctor`, `drift`, `history`.
+
+The rules are those of `report/contract`: no object is open, times are RFC 3339 in UTC, what is absent is null.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from reconciler.decide.access import Role
+from reconciler.decide.job_login import JwtRole
+
+
+class RuleDocument(TypedDict):
+    """One path of a Vault policy."""
+
+    path: str
+    capabilities: list[str]
+    why: str | None
+
+
+class PolicyDocument(TypedDict):
+    """`reconciler policy ROLE -o json`. `namespaces` is empty where all are meant."""
+
+    format_version: Literal[1]
+    kind: Literal["policy"]
+    tool: str
+    role: Role
+    name: str
+    namespaces: list[str]
+    policy: str
+    rules: list[RuleDocument]
+    jwtRole: JwtRole | None
+
+
+OPS_DOCUMENTS: dict[str, tuple[str, Any]] = {
+    "policy": ("what `reconciler policy -o json` writes", PolicyDocument),
+}
