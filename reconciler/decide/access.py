@@ -103,7 +103,7 @@ def rules_for(role: Role, reach: Reach) -> tuple[Rule, ...]:
         case Role.WORKLOAD:
             return tuple(
                 Rule(path, _READ, "access tokens, and nothing else")
-                for path in _below(reach.layout.tokens, role, reach)
+                for path in _below(reach.layout.tokens, role, reach=reach)
             )
         case Role.SECRETS:
             rules = [
@@ -132,13 +132,13 @@ def _keeping(role: Role, reach: Reach) -> Iterator[Rule]:
     yield _all_metadata(reach)
     removes = ("delete",) if role is Role.PRUNE else ()
     for folder in (layout.providers, layout.grants, layout.tokens):
-        for path in _below(folder, role, reach, plane="metadata"):
+        for path in _below(folder, role, reach=reach, plane="metadata"):
             yield Rule(path, (*_KEEP_METADATA, *removes), "destroys what is removed" if removes else "")
     for folder in (layout.providers, layout.grants):
-        for path in _below(folder, role, reach):
+        for path in _below(folder, role, reach=reach):
             yield Rule(path, _KEEP)
     withdraws = () if role is Role.CONSENT else ("delete",)
-    for path in _below(layout.tokens, role, reach):
+    for path in _below(layout.tokens, role, reach=reach):
         yield Rule(
             path,
             (*_KEEP, *withdraws),
@@ -169,7 +169,7 @@ def _secrets_metadata(role: Role, reach: Reach) -> Iterator[Rule]:
         yield Rule(path, _READ, "versions of client secrets")
 
 
-def _below(folder: StorePath, role: Role, reach: Reach, plane: str = "data") -> list[str]:
+def _below(folder: StorePath, role: Role, *, reach: Reach, plane: str = "data") -> list[str]:
     """Everything below `folder`, or below its part of each namespace."""
     folders = [folder.child(namespace) for namespace in reach.narrowed(role)] or [folder]
     return [_path(reach, plane, each, below=True) for each in folders]

@@ -30,7 +30,8 @@ VERBS: tuple[tuple[str, ...], ...] = (
     ("status",), ("status", "-o", "json"), ("status", "-o", "markdown"),
     ("reconcile", "-v"), ("refresh", "--force", "-v", "--log-format", "json"),
     ("refresh", "--force", "-o", "json"), ("refresh", "--force", "-o", "markdown"), ("reconcile", "-o", "github"),
-    ("secret", "list"), ("trust", "--show"), ("policy", "plan"), ("plan", "--out", "saved.plan"), ("reconcile", "--plan", "saved.plan"),
+    ("secret", "list"), ("trust", "--show"), ("policy", "plan"),
+    ("plan", "--out", "saved.plan"), ("reconcile", "--plan", "saved.plan"),
 )  # fmt: skip
 QUICK_VERBS: tuple[tuple[str, ...], ...] = (
     ("refresh", "--force", "-v"), ("refresh", "--force", "-o", "json"), ("status", "-o", "json"), ("plan",),
