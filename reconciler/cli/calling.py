@@ -66,11 +66,12 @@ def calling(
     init: bool = False,
     progress: bool = False,
     discover: bool = False,
+    signals: bool = True,
 ) -> Iterator[Calling]:
     """Everything that a verb needs which calls providers; `look` observes what it works on. `discover`: issuers are asked
     for their endpoints, and clients registered; otherwise what is on record is used (DESIGN §2).
 
-    The first signal stops it softly, the second at once.
+    The first signal stops it softly, the second at once; `signals` False: they are left to whoever has them.
     """
     with ExitStack() as closing:
         store, layout, key = closing.enter_context(open_for_work(session, init=init))
@@ -102,11 +103,12 @@ def calling(
             metadata=HttpMetadataEndpoint(client) if discover else None,
             registration=HttpRegistrationEndpoint(client) if discover else None,
         )
-        closing.enter_context(
-            stopping(
-                session.stop,
-                in_flight=run.in_flight.names,
-                as_json=session.console.log_format == "json",
+        if signals:
+            closing.enter_context(
+                stopping(
+                    session.stop,
+                    in_flight=run.in_flight.names,
+                    as_json=session.console.log_format == "json",
+                )
             )
-        )
         yield Calling(run, ports, observed)

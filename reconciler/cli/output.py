@@ -22,7 +22,7 @@ def _style(console: Console) -> Style:
     return Style(color=console.color, width=console.width)
 
 
-def _print(document: str) -> None:
+def print_document(document: str) -> None:
     """Write it. A reader that has left (`| head`) is no error, and changes nothing about how the run ended."""
     try:
         # As it was rendered: whether there is colour in it was decided before, FORCE_COLOR included.
@@ -48,7 +48,7 @@ def write_plan(plan: Plan, *, output: str, console: Console, tool: str, commit: 
             document = github.annotate_plan(plan)
         case _:
             document = text.render_plan(plan, _style(console))
-    _print(document)
+    print_document(document)
 
 
 def write_run(report: RunReport, *, output: str, console: Console, tool: str, commit: str) -> None:
@@ -61,7 +61,7 @@ def write_run(report: RunReport, *, output: str, console: Console, tool: str, co
             document = github.annotate_run(report)
         case _:
             document = text.render_run(report, _style(console))
-    _print(document)
+    print_document(document)
 
 
 def write_status(status: StatusReport, *, output: str, console: Console, tool: str, commit: str) -> None:
@@ -72,7 +72,7 @@ def write_status(status: StatusReport, *, output: str, console: Console, tool: s
             document = markdown.render_status(status, tool=tool, commit=commit)
         case _:
             document = text.render_status(status, _style(console))
-    _print(document)
+    print_document(document)
 
 
 def write_problems(desired: Desired, *, output: str, console: Console, tool: str) -> None:
@@ -83,4 +83,4 @@ def write_problems(desired: Desired, *, output: str, console: Console, tool: str
             document = github.annotate_problems(desired.problems)
         case _:
             document = text.render_problems(desired, _style(console))
-    _print(document)
+    print_document(document)

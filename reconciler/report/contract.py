@@ -2,7 +2,8 @@
 
 Rules:
 - what scripts rely on is here and in `schemas/`; a test fails where they differ, and validates every document;
-- no object is open: there is no place where a value could slip in that nobody declared, a secret least of all;
+- no object is open: there is no place where a value could slip in that nobody declared, a secret least of all; the one
+  secret that is shown, `token`'s, has its own key;
 - times are RFC 3339 in UTC with `Z`, whole seconds; what is unknown or absent is null, never left out;
 - `format_version` grows where a reader of the old format would misread the new one; more keys alone do not grow it.
 """
@@ -280,10 +281,26 @@ class ValidateDocument(TypedDict):
     problems: list[ProblemDocument]
 
 
+class TokenDocument(TypedDict):
+    """`reconciler token --json`: the one document that holds a secret, on purpose. `expires_in` is in seconds."""
+
+    format_version: Literal[1]
+    kind: Literal["token"]
+    tool: str
+    address: str
+    version: int
+    access_token: str
+    token_type: str
+    expires_at: str
+    expires_in: int
+    scope: list[str]
+
+
 _DOCUMENTS: dict[str, tuple[str, Any]] = {
     "plan": ("what `reconciler plan -o json` writes", PlanDocument),
     "run": ("what `reconciler reconcile -o json` and `reconciler refresh -o json` write", RunDocument),
     "status": ("what `reconciler status -o json` writes", StatusDocument),
+    "token": ("what `reconciler token --json` writes", TokenDocument),
     "validate": ("what `reconciler validate -o json` writes", ValidateDocument),
     **OPS_DOCUMENTS,
 }

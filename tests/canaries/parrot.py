@@ -30,6 +30,8 @@ class Parrot:
     port: int = 0
     mood: str = "good"
     about: str = "token"
+    life: int = 3600
+    """Of the access tokens that it gives, seconds."""
     known: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -127,7 +129,7 @@ def _answer(p: Parrot, path: str, form: dict[str, str], method: str) -> Said:
         case "/token":
             return _json(200, {
                 "access_token": p.give("access"), "refresh_token": p.give("refresh"), "token_type": "Bearer",
-                "expires_in": 3600, "scope": form.get("scope", "read offline_access"),
+                "expires_in": p.life, "scope": form.get("scope", "read offline_access"),
             })  # fmt: skip
         case "/register" if method == "POST":
             return _json(201, {

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.canaries.cage import QUICK_VERBS, VERBS, Cage
+from tests.canaries.forms import leaks
 from tests.canaries.parrot import MOODS
+from tests.cli.processes import wait_until
 
 _QUICK = (
     "json-invalid_grant", "json-invalid_client", "the secret as the error's code", "the token as the error's code",
@@ -83,6 +87,38 @@ def test_a_consent_whose_code_is_refused_says_nothing(cage: Cage, mood: str):
     cage.run("status", "-v")
     cage.assert_silent()
     cage.assert_no_file_holds_one()
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--header",), ("--env",)])
+def test_token_says_the_one_secret_that_it_is_asked_for_and_that_on_stdout_alone(
+    cage: Cage, form: tuple[str, ...]
+):
+    cage.settle()
+    cage.run("token", "sales/crm", *form, "--min-valid", "59m", "-v", expect=0)
+    shown = cage.said.pop()[1]
+    one = cage.read("reconciler/tokens/sales/crm")["access_token"]
+    assert one in shown.out
+    others = {name: value for name, value in cage.secrets.items() if value != one}
+    assert leaks(shown.out, others) == []
+    assert leaks(shown.err, cage.secrets) == []
+    cage.assert_silent()
+
+
+@pytest.mark.parametrize(
+    "mood", ["json-invalid_grant", *(pytest.param(m, marks=pytest.mark.slow) for m in MOODS[1:])]
+)
+def test_a_token_that_cannot_be_had_says_nothing(cage: Cage, mood: str):
+    cage.parrot.life = 2
+    cage.settle()
+    dead_at = datetime.fromisoformat(cage.read("reconciler/tokens/sales/crm")["expires_at"])
+    wait_until(lambda: datetime.now(UTC) > dead_at, what="the token's end")
+    cage.parrot.mood = mood
+    for form in ((), ("--json",), ("--env", "-v")):
+        said = cage.run("token", "sales/crm", *form)
+        assert said.code in (4, 5, 6)
+        assert said.out == ""
+    assert sum("/token" in line for line in cage.parrot.asked) > 3
+    cage.assert_silent()
 
 
 def test_a_callback_full_of_secrets_says_nothing(cage: Cage):
