@@ -19,6 +19,7 @@ from reconciler.decide.results import Outcome
 from reconciler.decide.status_view import ProviderState, Truth
 from reconciler.model.state import AccountState, Reason
 from reconciler.report.contract_ops import OPS_DOCUMENTS
+from reconciler.report.contract_use import USE_DOCUMENTS
 from reconciler.report.json_schema import schema_of_document
 
 FORMAT_VERSION = 1
@@ -281,28 +282,13 @@ class ValidateDocument(TypedDict):
     problems: list[ProblemDocument]
 
 
-class TokenDocument(TypedDict):
-    """`reconciler token --json`: the one document that holds a secret, on purpose. `expires_in` is in seconds."""
-
-    format_version: Literal[1]
-    kind: Literal["token"]
-    tool: str
-    address: str
-    version: int
-    access_token: str
-    token_type: str
-    expires_at: str
-    expires_in: int
-    scope: list[str]
-
-
 _DOCUMENTS: dict[str, tuple[str, Any]] = {
     "plan": ("what `reconciler plan -o json` writes", PlanDocument),
     "run": ("what `reconciler reconcile -o json` and `reconciler refresh -o json` write", RunDocument),
     "status": ("what `reconciler status -o json` writes", StatusDocument),
-    "token": ("what `reconciler token --json` writes", TokenDocument),
     "validate": ("what `reconciler validate -o json` writes", ValidateDocument),
     **OPS_DOCUMENTS,
+    **USE_DOCUMENTS,
 }
 
 

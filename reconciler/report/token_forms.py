@@ -17,7 +17,7 @@ from reconciler.decide.handing_out import HandedOut, header_value
 from reconciler.errors import clean
 from reconciler.model.duration import format_instant
 from reconciler.model.names import Address
-from reconciler.report.contract import TokenDocument
+from reconciler.report.contract_use import TokenDocument
 
 
 class TokenForm(StrEnum):
