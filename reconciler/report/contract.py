@@ -2,8 +2,7 @@
 
 Rules:
 - what scripts rely on is here and in `schemas/`; a test fails where they differ, and validates every document;
-- no object is open: there is no place where a value could slip in that nobody declared, a secret least of all; the one
-  secret that is shown, `token`'s, has its own key;
+- no object is open: there is no place where a value could slip in that nobody declared, a secret least of all;
 - times are RFC 3339 in UTC with `Z`, whole seconds; what is unknown or absent is null, never left out;
 - `format_version` grows where a reader of the old format would misread the new one; more keys alone do not grow it.
 """
