@@ -24,6 +24,13 @@ def account_change(view: AccountView) -> Change | None:
     account, status = view.account, view.status
     if account is None or view.broken or view.observed.unreadable or view.foreign:
         return None
+    if view.renamed_from is not None:
+        return _track(
+            view,
+            account,
+            reason="Renamed",
+            message=f"renamed from {view.renamed_from}: its grant moves along",
+        )
     if view.observed.tokens is None:
         return _track(view, account, reason="FirstSeen", message="first seen")
     if status is None:
@@ -106,16 +113,22 @@ def _track(
         base = view.provider.base if view.provider else None
         notes.append(f"scope added: {' '.join(account.added_scopes)} ({base or 'its provider'} needs it)")
     ending = account.suspend and view.published is not None
+    consequence = "suspended: the published token is withdrawn" if ending else ""
+    former = view.renamed_from
+    if former is not None:
+        consequence = (
+            f"workloads find its token under {account.address.short} from then on, not under {former.short}"
+        )
     return Change(
         address=account.address,
         action=Action.TRACK,
         reason=reason,
         message=message,
-        risk=Risk.MEDIUM if ending else Risk.LOW,
-        consequence="suspended: the published token is withdrawn" if ending else "",
+        risk=Risk.MEDIUM if consequence else Risk.LOW,
+        consequence=consequence,
         fields=fields,
         preconditions=(
-            *_recorded(account.address, view.status),
+            *_recorded(former or account.address, view.status),
             Precondition(str(account.address), 0, account.digest),
         ),
         location=account.location,

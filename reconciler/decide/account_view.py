@@ -41,6 +41,8 @@ class AccountView:
     not_ready: str = ""
     due_within: timedelta | None = None
     limits: RefreshLimits = REFRESH_LIMITS
+    renamed_from: Address | None = None
+    """Its former name, where the store knows it by that only: `observed` is then what stands there."""
 
     @property
     def status(self) -> AccountStatus | None:
@@ -155,8 +157,16 @@ class AccountView:
             self.account is not None
             and status is not None
             and self.has_grant
-            and status.provider not in ("", str(self.account.provider))
+            and status.provider not in ("", *self._provider_names)
         )
+
+    @property
+    def _provider_names(self) -> tuple[str, ...]:
+        """What the account's provider is called, and was."""
+        if self.account is None:
+            return ()
+        former = self.provider.previous if self.provider else ()
+        return tuple(str(address) for address in (self.account.provider, *former))
 
     @property
     def client_differs(self) -> bool:
@@ -204,9 +214,18 @@ class AccountView:
             return False
         if self.account.consent_digest == status.consent_digest:
             return False
+        if status.consent_digest in self._digests_under_former_names(self.account):
+            return False
         if set(self.account.scopes) == set(status.requested_scopes):
             return True
         as_consented = replace(self.account, scopes=tuple(sorted(status.requested_scopes)))
+        if status.consent_digest in self._digests_under_former_names(as_consented):
+            return False
         # A digest that this version would not give for the manifest's own words cannot be compared.
         comparable = account_digests(self.account)[1] == self.account.consent_digest
         return comparable and account_digests(as_consented)[1] != status.consent_digest
+
+    def _digests_under_former_names(self, account: DesiredAccount) -> frozenset[str]:
+        """What the same consent was called when the provider had another name."""
+        former = self.provider.previous if self.provider else ()
+        return frozenset(account_digests(replace(account, provider=name))[1] for name in former)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from reconciler.decide.complaints import Complaints
 from reconciler.decide.desired_account import resolve_account
 from reconciler.decide.desired_provider import Bases, resolve_provider
+from reconciler.decide.former_names import check_previous
 from reconciler.decide.server_rules import check_base
 from reconciler.model.catalogue import Catalogue
 from reconciler.model.desired import Desired, DesiredAccount, DesiredProvider
@@ -47,6 +48,7 @@ def resolve(loaded: Loaded, catalogue: Catalogue, *, root: str) -> Desired:
     """`root` is the path given with -f, as typed."""
     run = _Resolving(list(loaded.problems), unreadable=loaded.unreadable)
     defined = _definitions(loaded, run)
+    defined = _without_disputed_names(defined, run)
     bases = _bases(defined, catalogue, run)
     providers = _providers(defined, bases, run)
     accounts = _accounts(defined, providers, run)
@@ -84,6 +86,18 @@ def _definitions(loaded: Loaded, run: _Resolving) -> _Defined:
         for address, reading in sorted(first.items())
         if reading.document is not None and address not in run.broken
     }
+
+
+def _without_disputed_names(defined: _Defined, run: _Resolving) -> _Defined:
+    """Documents whose former names are nobody's now."""
+    claimed: dict[Address, Address] = {}
+    for address, (source, document) in defined.items():
+        if document.metadata.previous_names:
+            complaints = Complaints(source, address)
+            check_previous(document, complaints, declared=defined, claimed=claimed)
+            if complaints:
+                run.refuse(complaints)
+    return {address: parts for address, parts in defined.items() if address not in run.broken}
 
 
 def _bases(defined: _Defined, catalogue: Catalogue, run: _Resolving) -> Bases:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from reconciler.decide.complaints import Complaints
 from reconciler.decide.digests import account_digests
+from reconciler.decide.former_names import previous_addresses
 from reconciler.decide.scope_rules import requested_scopes, scope_findings
 from reconciler.model.behaviour import ClientAuth, IdentitySource
 from reconciler.model.desired import DesiredAccount, DesiredProvider
@@ -67,6 +68,7 @@ def resolve_account(
         labels=document.metadata.labels,
         digest="",
         consent_digest="",
+        previous=previous_addresses(document.metadata, complaints.address),
     )
     digest, consent_digest = account_digests(account)
     return replace(account, digest=digest, consent_digest=consent_digest)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.decide.complaints import Complaints
 from reconciler.decide.desired_client import redirect_uris, resolve_client
 from reconciler.decide.digests import behaviour_digest, provider_digest
+from reconciler.decide.former_names import previous_addresses
 from reconciler.decide.merge import merge_behaviour, overridden_fields
 from reconciler.decide.scope_rules import scope_findings
 from reconciler.decide.server_rules import check_rules, fill_urls, with_discovery
@@ -92,6 +93,7 @@ def resolve_provider(
         digest="",
         parameters=given,
         written=base,
+        previous=previous_addresses(document.metadata, address),
     )
     return replace(provider, digest=provider_digest(provider, behaviour=bases.digest_of(behaviour)))
 

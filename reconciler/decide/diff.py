@@ -22,6 +22,7 @@ from reconciler.decide.attention import (
 )
 from reconciler.decide.changes import Action, Blocked, Change
 from reconciler.decide.commands import at_root
+from reconciler.decide.former_names import is_vacated, left_behind
 from reconciler.decide.health import Health, judge_account
 from reconciler.decide.health_words import brief
 from reconciler.decide.plan_options import PlanOptions
@@ -54,6 +55,7 @@ def diff(desired: Desired, observed: Observed, *, options: PlanOptions) -> Diff:
     provider_parts = _providers(desired, observed, options)
     blocked = {b.address: b for b in provider_parts.values() if isinstance(b, Blocked)}
     views = account_views(desired, observed, options=options, not_ready=_not_ready(blocked))
+    moving = {view.renamed_from for view in views.values()}
     healths = {address: judge_account(view) for address, view in views.items()}
     listed = {
         a for a in _known(desired, observed) if _is_selected(a, desired, observed=observed, options=options)
@@ -68,7 +70,7 @@ def diff(desired: Desired, observed: Observed, *, options: PlanOptions) -> Diff:
         view = views[address]
         change, removal = account_change(view), account_removal(view)
         changes += [change] if change else []
-        removals += [removal] if removal and not desired.unreadable else []
+        removals += [removal] if removal and address not in moving and not desired.unreadable else []
         kept = upkeep(view, healths[address])
         maintenance += [kept] if kept else []
         held_back += [_unreadable(view)] if view.observed.unreadable and view.account else []
@@ -98,14 +100,16 @@ def account_views(
     """One view an account that is declared, broken or stored. `not_ready`: provider -> why it may not be called."""
     views: dict[Address, AccountView] = {}
     broken = {address for address in desired.broken if address.kind is Kind.ACCOUNT}
-    for address in sorted({*desired.accounts, *broken, *observed.accounts}):
+    stored = {address for address, seen in observed.accounts.items() if not is_vacated(seen)}
+    for address in sorted({*desired.accounts, *broken, *stored}):
         account = desired.accounts.get(address)
         seen = observed.accounts.get(address, ObservedAccount(address))
+        former = left_behind(account, observed.accounts, owner=options.owner)
         provider = desired.provider_of(account) if account else None
         views[address] = AccountView(
             address=address,
             account=account,
-            observed=seen,
+            observed=seen if former is None else replace(former, address=address, grants=None),
             provider=provider,
             provider_observed=observed.providers.get(provider.address) if provider else None,
             now=observed.now,
@@ -114,6 +118,7 @@ def account_views(
             not_ready=not_ready.get(provider.address, "") if provider else "",
             due_within=options.due_within,
             limits=options.limits,
+            renamed_from=former.address if former else None,
         )
     return views
 
@@ -121,6 +126,8 @@ def account_views(
 def upkeep(view: AccountView, health: Health) -> Change | None:
     """What keeps an account's token alive, or takes it away while the account is suspended."""
     if view.account is None or view.observed.unreadable or view.foreign or view.broken:
+        return None
+    if view.renamed_from is not None:
         return None
     if health.state is AccountState.SUSPENDED:
         return (

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.decide.attention import source_location
 from reconciler.decide.changes import Action, Change, GuardHit, GuardName
+from reconciler.decide.former_names import is_vacated
 from reconciler.decide.plan_options import PlanOptions
 from reconciler.decide.provider_fields import REDIRECT_URI
 from reconciler.decide.roots import lies_within, recorded_roots
@@ -87,7 +88,8 @@ def owned_objects(observed: Observed, *, owner: str) -> frozenset[Address]:
 
 
 def _bears(seen: ObservedAccount, mark: str) -> bool:
-    return seen.tokens is not None and seen.tokens.custom.get(MANAGED_BY) == mark
+    ours = seen.tokens is not None and seen.tokens.custom.get(MANAGED_BY) == mark
+    return ours and not is_vacated(seen)
 
 
 def _registered(seen: ObservedProvider, mark: str) -> bool:

@@ -47,11 +47,38 @@ def provider_change(
             proposed = replace(proposed, notes=(*proposed.notes, *_console(provider, proposed), *binding))
     if proposed is None:
         return None
+    if provider is not None and proposed.reason is ProviderReason.FIRST_SEEN:
+        registered = _registered_before(provider, observed)
+        if registered is not None:
+            return registered
     if proposed.blocked:
         return _without_secret(proposed, provider, observed)
     if proposed.interrupted_since is not None and not options.may_register_again(address):
         return _interrupted(proposed, provider)
     return _as_change(proposed)
+
+
+def _registered_before(provider: DesiredProvider, observed: Observed) -> Blocked | None:
+    """A client that a server registered for us is known by its record, and trust is bound to the record's name: under
+    another name a second client would be registered, unknown to every grant of the first."""
+    for former in provider.previous:
+        seen = observed.providers.get(former)
+        status = seen.status if seen else None
+        if (
+            status is None
+            or status.registration != Registration.DYNAMIC.value
+            or status.removed_at is not None
+        ):
+            continue
+        if provider.registration is Registration.DYNAMIC and status.client_id:
+            return Blocked(
+                provider.address,
+                "RenameUnsupported",
+                f"{former} registered a client at the server, which keeps its name here",
+                hint=f"call it {former.name} again; its accounts may be renamed",
+                location=provider.location,
+            )
+    return None
 
 
 def _without_secret(

@@ -38,7 +38,14 @@ MANAGE_FAILPOINTS = (
     "deregister.answer-received",
 )
 """Managing a client that is registered (RFC 7592)."""
-FAILPOINTS = (*REFRESH_FAILPOINTS, *CONSENT_FAILPOINTS, *REGISTER_FAILPOINTS, *MANAGE_FAILPOINTS)
+RENAME_FAILPOINTS = ("rename.grant-copied", "rename.grant-moved", "rename.token-withdrawn", "rename.marked")
+FAILPOINTS = (
+    *REFRESH_FAILPOINTS,
+    *CONSENT_FAILPOINTS,
+    *REGISTER_FAILPOINTS,
+    *MANAGE_FAILPOINTS,
+    *RENAME_FAILPOINTS,
+)
 
 AFTER_STEP = {
     Step.INTENT: "refresh.intent-written",

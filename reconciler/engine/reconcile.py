@@ -73,7 +73,7 @@ def reconcile(
         results += accounts.track(c for c in todo if c.address.kind is Kind.ACCOUNT)
         # What was not reviewed is not used either: a refresh would act by the manifest as it is now.
         going_on = untouched(accounts.views, providers) if options.reviewed else frozenset(accounts.views)
-    selected = [a for a in _selected(plan, options.plan) if a in going_on]
+    selected = [a for a in _selected(accounts, options.plan) if a in going_on]
     results += _kept_alive(accounts, selected)
     if not plan.frozen:
         results += _removed(providers, accounts, plan, purge=options.purge)
@@ -100,7 +100,7 @@ def refresh_due(
     providers, accounts = _phases(
         run, desired, observed=observed, plan=plan, options=ReconcileOptions(options), ports=ports
     )
-    selected = [a for a in _selected(plan, options) if not addresses or a in addresses]
+    selected = [a for a in _selected(accounts, options) if not addresses or a in addresses]
     if plan.frozen:
         going_on = untouched(accounts.views, providers)
         selected = [address for address in selected if address in going_on]
@@ -138,13 +138,13 @@ def _phases(
     return providers, Accounts(run, providers, plan)
 
 
-def _selected(plan: Plan, options: PlanOptions) -> list[Address]:
-    """Declared accounts that may be refreshed at all, by address."""
+def _selected(accounts: Accounts, options: PlanOptions) -> list[Address]:
+    """Declared accounts that may be refreshed at all, as things stand now."""
     return [
         address
-        for address, view in plan.views.items()
+        for address, view in accounts.views.items()
         if view.account is not None
-        and not (view.broken or view.observed.unreadable or view.foreign)
+        and not (view.broken or view.observed.unreadable or view.foreign or view.renamed_from)
         and options.selection.includes(address, view.account.labels)
     ]
 

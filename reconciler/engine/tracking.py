@@ -18,6 +18,7 @@ from reconciler.decide.projection import blank_status, in_state, with_grant
 from reconciler.decide.results import Outcome, Result
 from reconciler.engine.drive import read_grant
 from reconciler.engine.publish import write_status
+from reconciler.engine.renaming import follow_provider, move_account
 from reconciler.engine.run import Run
 from reconciler.engine.settle import result_of_error
 from reconciler.errors import ObjectFailed, clean
@@ -52,9 +53,11 @@ def track(run: Run, change: Change, view: AccountView) -> Tracked:
     if account is None:
         raise ValueError("only a declared account is tracked")
     try:
+        view = _under_its_name(run, account, view)
         old = view.status
-        found = old if old is not None else _found_grant(run, account, view)
-        status = _as_declared(found, account, view)
+        # What another account left here when it was renamed says nothing of this one.
+        found = old if old is not None and not old.moved_to else _found_grant(run, account, view)
+        status = _as_declared(follow_provider(run, account, view=view, status=found), account, view)
         custom_only = KeyMetadata(0) if view.observed.tokens is None else view.observed.tokens
         write_status(run, account.address, status=status, old=old, always=True)
     except Exception as error:  # noqa: BLE001  one account's surprise must not end the others' work
@@ -70,6 +73,18 @@ def track(run: Run, change: Change, view: AccountView) -> Tracked:
         location=account.location,
     )
     return Tracked(result, replace(view, observed=observed))
+
+
+def _under_its_name(run: Run, account: DesiredAccount, view: AccountView) -> AccountView:
+    """The view with everything moved to the account's name of today; what it was called before is gone then."""
+    former, status = view.renamed_from, view.status
+    if former is None or status is None:
+        return view
+    published = view.published is not None
+    version = move_account(run, former, account.address, published=published, status=status, now=view.now)
+    known = replace(status, grant_version=version, lifetime=None)
+    observed = replace(view.observed, tokens=KeyMetadata(0), grants=None, status=known)
+    return replace(view, observed=observed, renamed_from=None)
 
 
 def _found_grant(run: Run, account: DesiredAccount, view: AccountView) -> AccountStatus:

@@ -68,6 +68,8 @@ class AccountStatus:
     commit: str = ""
     tool: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    moved_to: str = ""
+    """Address that everything of this one was moved to by a rename: nothing is left here but this."""
     unsettled: bool = False
     """A consent was being stored when this was written: the grant may be newer than what is published."""
 
@@ -99,6 +101,7 @@ class AccountStatus:
             "commit": self.commit,
             "tool": self.tool,
             "labels": " ".join(f"{k}={v}" for k, v in sorted(self.labels.items())),
+            "moved-to": self.moved_to,
             "unsettled": "true" if self.unsettled else "",
         }
         return split_metadata(texts)
@@ -139,5 +142,6 @@ class AccountStatus:
             commit=texts.get("commit", ""),
             tool=texts.get("tool", ""),
             labels=dict(pair.split("=", 1) for pair in texts.get("labels", "").split() if "=" in pair),
+            moved_to=texts.get("moved-to", ""),
             unsettled=texts.get("unsettled") == "true",
         )

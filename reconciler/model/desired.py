@@ -71,6 +71,8 @@ class DesiredProvider:
     parameters: Mapping[str, str] = field(default_factory=dict)
     written: Behaviour | None = None
     """`behaviour` before its parameters were filled in: trust asks which part of a URL the catalogue spells out."""
+    previous: tuple[Address, ...] = ()
+    """Addresses that it had before, in the same namespace. No part of the digest: they change nothing by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class DesiredAccount:
     digest: str
     consent_digest: str
     """Digest of only what a person consented to: provider address, grant, scopes, identity."""
+    previous: tuple[Address, ...] = ()
+    """As of a provider."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,9 @@ class Metadata(Spec):
     )
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, description="for -l and for reports")
     annotations: dict[LabelKey, Text] = Field(default_factory=dict, description="for people and other tools")
+    previous_names: Annotated[tuple[NameText, ...], Field(max_length=8)] = Field(
+        (), description="names it had before in this namespace: its grant moves along, nobody consents again"
+    )
 
 
 class SecretReference(Spec):

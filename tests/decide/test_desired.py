@@ -244,3 +244,37 @@ def test_loading_never_depends_on_what_was_loaded_before():
     documents = (google(), ACCOUNT)
     once, again = declare(*documents), resolve(loaded_from(*documents), load_catalogue(), root="x.yaml")
     assert once == again
+
+
+def _account_with(name: str, *previous: str) -> str:
+    text = document("Account", name, "provider: google")
+    return text.replace(
+        f"name: {name}, namespace: default", f"name: {name}, previousNames: [{', '.join(previous)}]"
+    )
+
+
+def test_a_former_name_is_nobodys_now():
+    assert said(declare(google(), _account_with("a", "b"), document("Account", "b", "provider: google"))) == [
+        "account/default/a: account/default/b is declared itself"
+    ]
+    assert said(declare(google(), _account_with("a", "a"))) == [
+        "account/default/a: account/default/a is its name now"
+    ]
+    twice = declare(google(), _account_with("a", "old"), _account_with("b", "old"))
+    assert said(twice) == ["account/default/b: account/default/old is claimed by account/default/a too"]
+
+
+def test_a_former_name_stays_within_kind_and_namespace_and_changes_no_digest():
+    with_former, without = declare(google(), _account_with("a", "old")), declare(google(), _account_with("a"))
+    (account,) = with_former.accounts.values()
+    assert addresses(account.previous) == {"account/default/old"}
+    assert account.digest == next(iter(without.accounts.values())).digest
+    assert said(declare(google(), _account_with("a", "other/old"))) != []
+
+
+def test_a_base_has_no_former_name():
+    base = document("BaseProvider", "mine", "grants: [authorization_code]")
+    base = base.replace("name: mine,", "name: mine, previousNames: [other],")
+    assert said(declare(base)) == [
+        "base/default/mine: a base has no state in the store, so that nothing moves with its name"
+    ]

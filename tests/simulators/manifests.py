@@ -95,6 +95,7 @@ def make_provider(
     labels: Mapping[str, str] | None = None,
     parameters: Mapping[str, str] | None = None,
     digest: str = "1111111111111111",
+    previous: Iterable[Address] = (),
     line: int = 1,
 ) -> DesiredProvider:
     """`address` may be a text `<namespace>/<name>`. A dynamic registration has no client of its own unless given."""
@@ -123,6 +124,7 @@ def make_provider(
         labels=labels or {},
         digest=digest,
         parameters=parameters or {},
+        previous=tuple(previous),
     )
 
 
@@ -144,6 +146,7 @@ def make_account(
     labels: Mapping[str, str] | None = None,
     digest: str = "2222222222222222",
     consent_digest: str = "3333333333333333",
+    previous: Iterable[Address] = (),
     line: int = 10,
 ) -> DesiredAccount:
     """`address` and `provider` may be texts `<namespace>/<name>`."""
@@ -166,6 +169,7 @@ def make_account(
         labels=labels or {},
         digest=digest,
         consent_digest=consent_digest,
+        previous=tuple(previous),
     )
 
 
