@@ -58,6 +58,7 @@ def presentable(
     if (
         task.needs_intent
         and record.token_set is not None
+        and not record.is_unproved
         and _is_fresh(task, record.token_set, now=now, waited=waited)
     ):
         ending = Ending.WAITED if waited else Ending.FRESH

@@ -20,7 +20,7 @@ from reconciler.decide.token_response import TokenError, granted_scopes
 from reconciler.decide.verdicts import may_try_from
 from reconciler.model.behaviour import Behaviour
 from reconciler.model.desired import DesiredAccount
-from reconciler.model.grant import GrantRecord, TokenSet, Verdict
+from reconciler.model.grant import GrantRecord, Imported, TokenSet, Verdict
 from reconciler.model.limits import RefreshLimits
 from reconciler.model.secret import Secret
 from reconciler.model.state import AccountState, ErrorClass, Reason
@@ -67,7 +67,14 @@ def with_grant(
         refresh_expires_at=record.refresh_expires_at,
         refresh_idle=record.refresh_idle or idle_limit(rules),
         client_id=record.client_id,
+        imported_at=None if record.imported is None else record.imported.at,
+        imported_by="" if record.imported is None else _importer(record.imported),
     )
+
+
+def _importer(imported: Imported) -> str:
+    """`ana@laptop (commit 1234567)`."""
+    return f"{imported.by} (commit {imported.commit[:12]})" if imported.commit else imported.by
 
 
 def in_state(

@@ -39,8 +39,16 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantOrigin:
+    """Where a grant came from. `by`: who imported it; '' where a person consented through us."""
+
+    at: datetime
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountReport:
-    """`remedy`, `command` '' where nothing is to be done."""
+    """`remedy`, `command` '' where nothing is to be done. `origin` None: there is no grant on record."""
 
     health: Health
     provider: str
@@ -51,6 +59,7 @@ class AccountReport:
     page: str
     conditions: tuple[Condition, ...]
     location: Location | None
+    origin: GrantOrigin | None = None
 
     @property
     def address(self) -> Address:

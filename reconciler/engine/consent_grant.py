@@ -64,7 +64,7 @@ def _identify(
     tokens: TokenSet,
     now: datetime,
 ) -> Result:
-    stored = _stored_subject(run, account, provider)
+    stored = stored_subject(run, account, provider)
     found = establish_identity(run, provider, nonce=nonce, tokens=tokens, now=now)
     warnings: tuple[str, ...] = ()
     subject: str | None = None
@@ -129,7 +129,7 @@ def _note_working_secret(run: Run, provider: ReadyProvider) -> None:
         run.events.warning("consent.secret-not-noted", error=type(error).__name__)
 
 
-def _stored_subject(run: Run, account: DesiredAccount, provider: ReadyProvider) -> str | None:
+def stored_subject(run: Run, account: DesiredAccount, provider: ReadyProvider) -> str | None:
     """Who consented before; None where nobody did, where it was forgotten or given to another client or at another
     server (a subject may differ by client), or what stands there is no record (a fresh consent replaces it)."""
     document = run.store.read(run.layout.grant(account.address)).document

@@ -21,7 +21,15 @@ from reconciler.engine.drive import pause
 from reconciler.engine.published import publish_tokens, write_status
 from reconciler.engine.run import Run
 from reconciler.engine.store_clock import StoreClock, read_store_clock
-from reconciler.errors import CasConflict, ObjectFailed, ReconcilerError, RecordInvalid, WriteUnclear, clean
+from reconciler.errors import (
+    CasConflict,
+    HeldByAnother,
+    ObjectFailed,
+    ReconcilerError,
+    RecordInvalid,
+    WriteUnclear,
+    clean,
+)
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.duration import format_rough
 from reconciler.model.grant import GrantRecord, Op, Phase, Removal, TokenSet
@@ -73,6 +81,25 @@ def commit_consented_grant(
     )
 
 
+def store_imported_grant(
+    run: Run, account: DesiredAccount, provider: ReadyProvider, *, record: GrantRecord
+) -> int:
+    """Store a grant that somebody brought, not proved yet, on top of the version that its `imported.replaced` names, and
+    publish nothing. The metadata says that it is unsettled: the next run goes on with it. Its version is returned.
+
+    HeldByAnother where something else stands there meanwhile; otherwise as `commit_consented_grant`.
+    """
+    now = read_store_clock(run.store, run.clock).now()
+    place = check_ownership(run, account, now=now)
+    _announce(run, account, place)
+    run.failpoint("import.announced")
+    record = _completed(run, account, provider, record=record, tokens=None)
+    replaces = 0 if record.imported is None else record.imported.replaced
+    version = _commit(run, account.address, record, onto=replaces)
+    run.failpoint("import.stored")
+    return version
+
+
 def check_ownership(run: Run, account: DesiredAccount, *, now: datetime) -> _Place:
     """ObjectFailed where another owner, or nobody, wrote what stands at the account's keys. Call it before a person
     is asked."""
@@ -103,7 +130,12 @@ def _announce(run: Run, account: DesiredAccount, place: _Place) -> None:
 
 
 def _completed(
-    run: Run, account: DesiredAccount, provider: ReadyProvider, *, record: GrantRecord, tokens: TokenSet
+    run: Run,
+    account: DesiredAccount,
+    provider: ReadyProvider,
+    *,
+    record: GrantRecord,
+    tokens: TokenSet | None,
 ) -> GrantRecord:
     needs_intent = provider.desired.behaviour.refresh_token.rotation.needs_intent
     return replace(
@@ -116,7 +148,7 @@ def _completed(
         forgotten=False,
         owner=ownership_mark(run.owner),
         removal=removal_of(account, provider),
-        refresh_expires_at=record.refresh_expires_at or tokens.refresh_expires_at,
+        refresh_expires_at=record.refresh_expires_at or (tokens.refresh_expires_at if tokens else None),
     )
 
 
@@ -132,7 +164,8 @@ def removal_of(account: DesiredAccount, provider: ReadyProvider) -> Removal:
     )
 
 
-def _commit(run: Run, account: Address, record: GrantRecord) -> int:
+def _commit(run: Run, account: Address, record: GrantRecord, *, onto: int | None = None) -> int:
+    """On top of whatever stands there, or of version `onto` alone."""
     path = run.layout.grant(account)
     started, seconds = run.clock.monotonic(), _FIRST_PAUSE
     while True:
@@ -140,9 +173,13 @@ def _commit(run: Run, account: Address, record: GrantRecord) -> int:
             stands = run.store.read(path)
             if _is_ours(stands, record):
                 return stands.version
+            if onto is not None and stands.version != onto:
+                raise HeldByAnother(f"{account}: somebody else stored a grant there just now")
             return run.store.write(path, record.to_document(), cas=stands.version)
         except CasConflict:
             continue
+        except HeldByAnother:
+            raise
         except WriteUnclear:
             error: ReconcilerError | None = None
         except ReconcilerError as failure:

@@ -25,6 +25,7 @@ CONSENT_FAILPOINTS = (
     "consent.published",
     "consent.status-written",
 )
+IMPORT_FAILPOINTS = ("import.announced", "import.stored", "import.proved")
 REGISTER_FAILPOINTS = (
     "register.intent-written",
     "register.answer-received",
@@ -42,6 +43,7 @@ RENAME_FAILPOINTS = ("rename.grant-copied", "rename.grant-moved", "rename.token-
 FAILPOINTS = (
     *REFRESH_FAILPOINTS,
     *CONSENT_FAILPOINTS,
+    *IMPORT_FAILPOINTS,
     *REGISTER_FAILPOINTS,
     *MANAGE_FAILPOINTS,
     *RENAME_FAILPOINTS,

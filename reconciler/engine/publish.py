@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from reconciler.engine.consented import check_ownership, commit_consented_grant
+from reconciler.engine.consented import check_ownership, commit_consented_grant, store_imported_grant
 from reconciler.engine.published import publish_tokens, write_status
 from reconciler.engine.removal import forget, withdraw
 
@@ -14,6 +14,7 @@ __all__ = [
     "commit_consented_grant",
     "forget",
     "publish_tokens",
+    "store_imported_grant",
     "withdraw",
     "write_status",
 ]

@@ -24,6 +24,7 @@ from reconciler.engine.circuit import Desk, speaks_of_provider
 from reconciler.engine.client_credentials import obtain
 from reconciler.engine.consented import removal_of
 from reconciler.engine.drive import Hands, pause
+from reconciler.engine.proving import prove_import
 from reconciler.engine.published import publish_tokens, write_status
 from reconciler.engine.refresh_work import RefreshWork, StoreWatch
 from reconciler.engine.run import Run
@@ -104,6 +105,10 @@ class AccountRefresh:
         ended = replace(ended, last_good_used=ended.last_good_used or last_good)
         self._tell_desk(ended, noted=bool(noted))
         self.watch.note(ended.trouble)
+        proof = prove_import(self.run, self.work, ended, now=self.clock.now())
+        if proof.refused is not None:
+            return proof.refused
+        ended = replace(proof.ended, warnings=(*proof.ended.warnings, *proof.warnings))
         version, expires_at = self._publish(ended)
         failure = self._write_status(ended, version=version, expires_at=expires_at)
         result = refresh_result(ended, self._shown(ended, version=version, expires_at=expires_at))

@@ -13,6 +13,7 @@ from reconciler.decide.health import Health
 from reconciler.decide.plan import Plan, PlanOptions, make_plan
 from reconciler.decide.status_view import (
     AccountReport,
+    GrantOrigin,
     ProviderReport,
     ProviderState,
     StatusReport,
@@ -23,7 +24,7 @@ from reconciler.model.desired import Desired
 from reconciler.model.names import Address
 from reconciler.model.observed import Observed, ObservedProvider
 from reconciler.model.state import AccountState, Reason
-from reconciler.model.status import MANAGED_BY, ownership_mark
+from reconciler.model.status import MANAGED_BY, AccountStatus, ownership_mark
 
 _NOTHING_TO_DO = frozenset({Reason.FRESH, Reason.RECOVERED, Reason.SUSPENDED})
 
@@ -87,7 +88,16 @@ def _account(view: AccountView, health: Health, *, root: str) -> AccountReport:
         page="" if quiet else remedy.page,
         conditions=conditions_of(view, health),
         location=view.account.location if view.account else recorded,
+        origin=_origin(status) if view.has_grant else None,
     )
+
+
+def _origin(status: AccountStatus | None) -> GrantOrigin | None:
+    if status is None or status.consented_at is None:
+        return None
+    if status.imported_at is not None:
+        return GrantOrigin(status.imported_at, clean(status.imported_by) or "somebody")
+    return GrantOrigin(status.consented_at)
 
 
 def _provider(address: Address, desired: Desired, observed: Observed, *, plan: Plan) -> ProviderReport:

@@ -70,6 +70,10 @@ class AccountStatus:
     labels: Mapping[str, str] = field(default_factory=dict)
     moved_to: str = ""
     """Address that everything of this one was moved to by a rename: nothing is left here but this."""
+    imported_at: datetime | None = None
+    """When its grant was taken over with `import`; None: a person consented through us."""
+    imported_by: str = ""
+    """Who did, and the commit, for people."""
     unsettled: bool = False
     """A consent was being stored when this was written: the grant may be newer than what is published."""
 
@@ -102,6 +106,8 @@ class AccountStatus:
             "tool": self.tool,
             "labels": " ".join(f"{k}={v}" for k, v in sorted(self.labels.items())),
             "moved-to": self.moved_to,
+            "imported-at": instant_text(self.imported_at),
+            "imported-by": self.imported_by,
             "unsettled": "true" if self.unsettled else "",
         }
         return split_metadata(texts)
@@ -143,5 +149,7 @@ class AccountStatus:
             tool=texts.get("tool", ""),
             labels=dict(pair.split("=", 1) for pair in texts.get("labels", "").split() if "=" in pair),
             moved_to=texts.get("moved-to", ""),
+            imported_at=read_instant(texts.get("imported-at", "")),
+            imported_by=texts.get("imported-by", ""),
             unsettled=texts.get("unsettled") == "true",
         )

@@ -125,6 +125,22 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """Where a grant came from that no consent of ours brought. It is stored before it is proved: until a refresh worked
+    and the person behind it is the one who is meant, nothing of it is published."""
+
+    at: datetime
+    by: str
+    """Who brought it, as far as the command line knows; for people."""
+    commit: str = ""
+    proved: bool = False
+    replaced: int = 0
+    """Version of the grant that stood there before, and that comes back if this one is refused; 0: none."""
+    subject: str = ""
+    """Whose grant it must turn out to be; '': anybody's whom the manifest admits."""
+
+
+@dataclass(frozen=True, slots=True)
 class GrantRecord:
     """One grant. `origin` is where its refresh token goes and nowhere else: the refresh endpoint's, which is the token
     endpoint's unless a base has one apart, as it was when the token was given."""
@@ -155,6 +171,13 @@ class GrantRecord:
     """A tombstone: the account was removed on purpose; the refresh token is still here until `--purge`."""
     owner: str = ""
     """Ownership mark of the reconciler that wrote it."""
+    imported: Imported | None = None
+    """None: a person consented through us."""
+
+    @property
+    def is_unproved(self) -> bool:
+        """Somebody brought it, and no refresh has shown yet that it works and whose it is."""
+        return self.imported is not None and not self.imported.proved
 
     def with_intent(self, intent: Intent) -> GrantRecord:
         return replace(self, intent=intent, op=Op(intent.op_id, intent.phase))

@@ -17,6 +17,7 @@ from reconciler.model.grant import (
     Doubt,
     GrantRecord,
     Holder,
+    Imported,
     Intent,
     Op,
     Phase,
@@ -75,6 +76,7 @@ def _encode(grant: GrantRecord) -> dict[str, Any]:
         },
         "forgotten": grant.forgotten,
         "owner": grant.owner,
+        "imported": _encode_import(grant.imported),
     }
 
 
@@ -138,6 +140,19 @@ def _encode_verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     }
 
 
+def _encode_import(imported: Imported | None) -> dict[str, Any] | None:
+    if imported is None:
+        return None
+    return {
+        "at": format_instant(imported.at),
+        "by": imported.by,
+        "commit": imported.commit,
+        "proved": imported.proved,
+        "replaced": imported.replaced,
+        "subject": imported.subject,
+    }
+
+
 def _instant(value: Any) -> datetime | None:
     return None if value is None else parse_instant(value)
 
@@ -188,6 +203,7 @@ def _decode(document: Document) -> GrantRecord:
         ),
         forgotten=document.get("forgotten", False) is True,
         owner=_text(document.get("owner", "")),
+        imported=_decode_import(document.get("imported")),
     )
 
 
@@ -247,4 +263,17 @@ def _decode_verdict(value: Any) -> Verdict | None:
         confirmed=value["confirmed"] is True,
         code=_text(value.get("code", "")),
         refresh_fingerprint=_text(value.get("refresh_fingerprint", "")),
+    )
+
+
+def _decode_import(value: Any) -> Imported | None:
+    if value is None:
+        return None
+    return Imported(
+        at=parse_instant(value["at"]),
+        by=_text(value.get("by", "")),
+        commit=_text(value.get("commit", "")),
+        proved=value.get("proved") is True,
+        replaced=int(value.get("replaced", 0)),
+        subject=_text(value.get("subject", "")),
     )

@@ -17,6 +17,7 @@ from reconciler.decide.changes import Risk
 from reconciler.decide.results import Outcome
 from reconciler.decide.status_view import ProviderState, Truth
 from reconciler.model.state import AccountState, Reason
+from reconciler.report.contract_keep import OriginDocument
 from reconciler.report.contract_ops import OPS_DOCUMENTS
 from reconciler.report.contract_use import USE_DOCUMENTS
 from reconciler.report.json_schema import schema_of_document
@@ -225,6 +226,7 @@ class AccountDocument(TypedDict):
     description: str | None
     accessTokenExpiresAt: str | None
     consentNeededBy: str | None
+    origin: OriginDocument | None
     notBefore: str | None
     grantedScopes: list[str]
     missingScopes: list[str]

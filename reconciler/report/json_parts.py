@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reconciler.decide.changes import Action, Blocked, Change, GuardHit
 from reconciler.decide.results import Attention, Outcome, Result
-from reconciler.decide.status_view import AccountReport, Condition, ProviderReport
+from reconciler.decide.status_view import AccountReport, Condition, GrantOrigin, ProviderReport
 from reconciler.errors import clean
 from reconciler.model.duration import format_instant
 from reconciler.model.location import Location, Problem
@@ -29,6 +29,7 @@ from reconciler.report.contract import (
     UpkeepAction,
     UpkeepDocument,
 )
+from reconciler.report.contract_keep import OriginDocument
 
 _CHANGES: Mapping[Action, ChangeAction] = {
     Action.REGISTER: "register",
@@ -145,6 +146,7 @@ def account_part(account: AccountReport) -> AccountDocument:
         "description": account.description or None,
         "accessTokenExpiresAt": instant_text(health.access_expires_at),
         "consentNeededBy": instant_text(health.by),
+        "origin": origin_part(account.origin),
         "notBefore": instant_text(health.not_before),
         "grantedScopes": [clean(scope) for scope in health.granted_scopes],
         "missingScopes": [clean(scope) for scope in health.missing_scopes],
@@ -153,6 +155,16 @@ def account_part(account: AccountReport) -> AccountDocument:
         "page": account.page or None,
         "conditions": [condition_part(condition) for condition in account.conditions],
         "source": source_part(account.location),
+    }
+
+
+def origin_part(origin: GrantOrigin | None) -> OriginDocument | None:
+    if origin is None:
+        return None
+    return {
+        "kind": "imported" if origin.by else "consented",
+        "at": format_instant(origin.at),
+        "by": origin.by or None,
     }
 
 

@@ -43,6 +43,7 @@ _PAST: Mapping[str, str] = {
     "refresh": "refreshed",
     "republish": "republished",
     "consent": "consented",
+    "import": "imported",
 }
 
 

@@ -12,6 +12,7 @@ from reconciler.model.grant import (
     Doubt,
     GrantRecord,
     Holder,
+    Imported,
     Intent,
     Op,
     Phase,
@@ -63,6 +64,7 @@ FULL = GrantRecord(
     removal=Removal(DeletionPolicy.REVOKE, True, "client", "provider/a/b", "https://as.example.com/revoke"),
     forgotten=True,
     owner="reconciler/default",
+    imported=Imported(T0, "ana@laptop", "c0ffee1", proved=True, replaced=3, subject="ana"),
 )
 
 

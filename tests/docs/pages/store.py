@@ -46,7 +46,9 @@ ACCOUNT_KEYS = {
     "commit": "Git commit that was last applied",
     "tool": "version that wrote it",
     "labels": "labels of the manifest",
-    "unsettled": "`true` while a consent is being stored",
+    "imported-at": "when its grant was taken over with `import`",
+    "imported-by": "… by whom, and for which commit",
+    "unsettled": "`true` while a consent or an import is being stored",
 }
 PROVIDER_KEYS = {
     "managed-by": "ownership mark",
@@ -150,6 +152,7 @@ def _account() -> dict[str, str]:
         consent_digest="x", grant_version=1, lifetime=span, rotation="x", granted_scopes=("x",), requested_scopes=("x",),
         subject="x", consented_at=now, refresh_expires_at=now, refresh_idle=span, not_before=now, client_id="x", owner="x",
         source="x", protect=True, deletion_policy="x", code="x", commit="x", tool="x", labels={"x": "x"}, unsettled=True,
+        imported_at=now, imported_by="x",
     ).to_metadata()  # fmt: skip
 
 
