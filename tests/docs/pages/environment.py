@@ -32,6 +32,8 @@ BEHAVIOUR = {
     "RECONCILER_COMMIT": "the Git commit that is written beside what is applied; else `GITHUB_SHA` or `CI_COMMIT_SHA`",
     "GITHUB_SHA": "see `RECONCILER_COMMIT`",
     "CI_COMMIT_SHA": "see `RECONCILER_COMMIT`",
+    "GITHUB_ACTOR": "who is recorded as having brought an imported token; else `GITLAB_USER_LOGIN`, else `user@host`",
+    "GITLAB_USER_LOGIN": "see `GITHUB_ACTOR`",
 }
 VAULT = {
     "VAULT_ADDR": "the server, `BAO_ADDR` where it is not set; both with different servers are an error",
@@ -65,7 +67,7 @@ TERMINAL = {
     "TERM": "`dumb`: no colours, no progress bar",
 }
 GROUPS = {"Store": STORE, "Behaviour": BEHAVIOUR, "Vault and OpenBao": VAULT, "Terminal": TERMINAL}
-_NAME = re.compile(r"(?:RECONCILER|VAULT|BAO|ACTIONS|XDG|CI|GITHUB)_[A-Z0-9_]*[A-Z0-9]")
+_NAME = re.compile(r"(?:RECONCILER|VAULT|BAO|ACTIONS|XDG|CI|GITHUB|GITLAB)_[A-Z0-9_]*[A-Z0-9]")
 
 
 def environment() -> str:
