@@ -23,6 +23,7 @@ _TITLES = {
     "ErrorDocument": "error",
     "ProviderDocument": "provider",
     "AccountDocument": "account",
+    "OriginDocument": "origin of a grant",
     "ConditionDocument": "condition",
     **OPS_TITLES,
 }
