@@ -15,9 +15,8 @@ from typing_extensions import TypedDict
 
 from reconciler.decide.changes import Risk
 from reconciler.decide.results import Outcome
-from reconciler.decide.status_view import ProviderState, Truth
 from reconciler.model.state import AccountState, Reason
-from reconciler.report.contract_keep import OriginDocument
+from reconciler.report.contract_objects import AccountDocument, ProviderDocument, Source
 from reconciler.report.contract_ops import OPS_DOCUMENTS
 from reconciler.report.contract_use import USE_DOCUMENTS
 from reconciler.report.json_schema import schema_of_document
@@ -27,13 +26,6 @@ FORMAT_VERSION = 1
 ChangeAction = Literal["register", "update", "adopt", "track", "revoke", "forget", "deregister"]
 UpkeepAction = Literal["withdraw", "refresh", "republish"]
 KindName = Literal["Provider", "Account"]
-
-
-class Source(TypedDict):
-    """Where in Git."""
-
-    file: str
-    line: int
 
 
 class FieldDocument(TypedDict):
@@ -202,58 +194,6 @@ class RunDocument(TypedDict):
     problems: list[ProblemDocument]
     notes: list[str]
     exit_code: int
-
-
-class ConditionDocument(TypedDict):
-    """A condition as Kubernetes writes them."""
-
-    type: str
-    status: Truth
-    reason: Reason
-    message: str
-    lastTransitionTime: str | None
-    observedGeneration: int
-
-
-class AccountDocument(TypedDict):
-    address: str
-    provider: str
-    state: AccountState
-    reason: Reason
-    message: str
-    since: str | None
-    owner: str | None
-    description: str | None
-    accessTokenExpiresAt: str | None
-    consentNeededBy: str | None
-    origin: OriginDocument | None
-    notBefore: str | None
-    grantedScopes: list[str]
-    missingScopes: list[str]
-    remedy: str | None
-    command: str | None
-    page: str | None
-    conditions: list[ConditionDocument]
-    source: Source | None
-
-
-class ProviderDocument(TypedDict):
-    address: str
-    state: ProviderState
-    message: str
-    base: str | None
-    registration: str | None
-    clientId: str | None
-    issuer: str | None
-    redirectUris: list[str]
-    consolePage: str | None
-    clientSecret: str | None
-    clientSecretVersion: int | None
-    clientSecretGoodVersion: int | None
-    clientSecretExpiresAt: str | None
-    since: str | None
-    accounts: int
-    source: Source | None
 
 
 class StatusDocument(TypedDict):

@@ -14,22 +14,19 @@ from reconciler.model.location import Location, Problem
 from reconciler.model.names import Address, Kind
 from reconciler.model.state import Reason
 from reconciler.report.contract import (
-    AccountDocument,
     AttentionDocument,
     BlockedDocument,
     ChangeAction,
     ChangeDocument,
-    ConditionDocument,
     GuardDocument,
     KindName,
     ProblemDocument,
-    ProviderDocument,
     ResultDocument,
-    Source,
     UpkeepAction,
     UpkeepDocument,
 )
 from reconciler.report.contract_keep import OriginDocument
+from reconciler.report.contract_objects import AccountDocument, ConditionDocument, ProviderDocument, Source
 
 _CHANGES: Mapping[Action, ChangeAction] = {
     Action.REGISTER: "register",

@@ -28,9 +28,9 @@ from reconciler.report.contract import (
     GuardDocument,
     PlanDocument,
     ProblemDocument,
-    Source,
     UpkeepDocument,
 )
+from reconciler.report.contract_objects import Source
 from reconciler.report.json_document import harmless
 
 
