@@ -177,8 +177,10 @@ def _before(run: Run, work: RefreshWork, record: GrantRecord) -> GrantRecord | N
         before = None if stored.document is None else GrantRecord.from_document(stored.document)
     except RecordInvalid:
         return None
-    living = before is not None and before.refresh_token is not None and not before.forgotten
-    return before if living else None
+    if before is None or before.refresh_token is None or before.forgotten:
+        return None
+    # After a rename the number counts another key's versions: this very import is not what was before it.
+    return None if before.imported is not None and before.imported.at == record.imported_at else before
 
 
 def _write(run: Run, work: RefreshWork, record: GrantRecord, *, cas: int) -> tuple[int, GrantRecord]:
