@@ -180,7 +180,7 @@ def _before(run: Run, work: RefreshWork, record: GrantRecord) -> GrantRecord | N
     if before is None or before.refresh_token is None or before.forgotten:
         return None
     # After a rename the number counts another key's versions: this very import is not what was before it.
-    return None if before.imported is not None and before.imported.at == record.imported_at else before
+    return None if before.imported == record.imported else before
 
 
 def _write(run: Run, work: RefreshWork, record: GrantRecord, *, cas: int) -> tuple[int, GrantRecord]:

@@ -179,10 +179,6 @@ class GrantRecord:
         """Somebody brought it, and no refresh has shown yet that it works and whose it is."""
         return self.imported is not None and not self.imported.proved
 
-    @property
-    def imported_at(self) -> datetime | None:
-        return None if self.imported is None else self.imported.at
-
     def with_intent(self, intent: Intent) -> GrantRecord:
         return replace(self, intent=intent, op=Op(intent.op_id, intent.phase))
 

@@ -5,7 +5,9 @@ The rules are those of `report/contract`, which takes these parts in.
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal
+
+from typing_extensions import TypedDict
 
 
 class OriginDocument(TypedDict):

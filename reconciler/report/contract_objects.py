@@ -5,7 +5,7 @@ The rules are those of `report/contract`, which takes these parts in.
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing_extensions import TypedDict
 
 from reconciler.decide.status_view import ProviderState, Truth
 from reconciler.model.state import AccountState, Reason
