@@ -13,13 +13,18 @@ from typing import Protocol, TypeAlias
 
 from reconciler.decide.authorization import Callback, CallbackRefused, RedirectUri
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
+from reconciler.model.behaviour import RequestShape
 from reconciler.model.endpoint import TrustedUrl, Url
 from reconciler.model.ready import ClientCredentials
 from reconciler.model.secret import Document, Secret
 from reconciler.model.store_path import StorePath
 from reconciler.model.stored import KeyMetadata, Stored
 
+PLAIN_REQUEST = RequestShape()
+"""As RFC 6749 has it."""
+
 __all__ = [
+    "PLAIN_REQUEST",
     "Clock",
     "Entropy",
     "Events",
@@ -105,12 +110,16 @@ class TokenEndpoint(Protocol):
         form: Mapping[str, str | Secret],
         client: ClientCredentials | None,
         fresh_connection: bool = False,
+        shape: RequestShape = PLAIN_REQUEST,
     ) -> Outcome:
-        """One attempt, no retry, no redirect, total deadline, capped body. Never raises for what the peer does."""
+        """One attempt, no retry, no redirect, total deadline, capped body. Never raises for what the peer does.
+        `form` has the protocol's own names; `shape` says how this server wants them."""
         ...
 
-    def get(self, url: TrustedUrl, *, bearer: Secret) -> Outcome:
-        """A GET with a bearer token (userinfo)."""
+    def get(
+        self, url: TrustedUrl, *, bearer: Secret, header: str = "Authorization", scheme: str = "Bearer"
+    ) -> Outcome:
+        """A GET with a bearer token (userinfo, or a page of an API that takes it in a header of its own)."""
         ...
 
 

@@ -14,13 +14,15 @@ import base64
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from reconciler.decide.classify import plain_words, shown_code
 from reconciler.decide.redirect import RedirectMode, RedirectUri, redirect_uri
-from reconciler.model.behaviour import IdentitySource, Pkce
+from reconciler.decide.token_response import kept_values
+from reconciler.model.behaviour import CallbackRules, IdentitySource, Pkce
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.secret import Secret
@@ -60,12 +62,18 @@ class AuthorizationRequest:
 
     url: str
     redirect_uri: str
+    """As sent: a name for it, where the base says so."""
     state: Secret
     verifier: Secret | None
     """None: the server refuses PKCE."""
     nonce: Secret | None
     issuer: str | None
     issuer_in_response: bool
+    comes_back_to: str = ""
+    """The URI that the browser is sent to, where `redirect_uri` is a name for it."""
+    rules: CallbackRules = field(default_factory=CallbackRules)
+    server: str = ""
+    """The token endpoint's host."""
 
 
 class Refusal(StrEnum):
@@ -82,6 +90,7 @@ class Refusal(StrEnum):
     DENIED = "denied"
     ERROR = "error"
     CODE_MISSING = "code-missing"
+    OTHER_SERVER = "other-server"
 
 
 _IGNORED = frozenset({Refusal.NOT_OURS, Refusal.MALFORMED, Refusal.STATE_MISSING, Refusal.STATE_WRONG})
@@ -92,6 +101,10 @@ class Callback:
     """The person allowed it; `code` is to be exchanged once."""
 
     code: Secret
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Identifiers that the base keeps of a callback: realmId, a shop."""
+    scope: str | None = None
+    """What the callback says of the granted scopes, as it says it; None: it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,23 +149,29 @@ def plan_authorization(
         fields["nonce"] = nonces.nonce.reveal()
     if openid and account.identity is not None and "@" in account.identity:
         fields["login_hint"] = account.identity
+    shape, sent = behaviour.request, behaviour.redirect.sent_as or redirect
+    fields["redirect_uri"] = sent
+    fields = {shape.names.get(name, name): text for name, text in fields.items() if name not in shape.omit}
     # Ours come last, so that no base or manifest can take their place.
     query = urlencode({**behaviour.authorization_parameters, **fields}, quote_via=quote)
     joint = "&" if "?" in endpoint.text else "?"
     return AuthorizationRequest(
         url=f"{endpoint.text}{joint}{query}",
-        redirect_uri=redirect,
+        redirect_uri=sent,
         state=nonces.state,
         verifier=nonces.verifier if pkce else None,
         nonce=nonces.nonce if with_nonce else None,
         issuer=provider.issuer,
         issuer_in_response=provider.issuer_in_response,
+        comes_back_to=redirect,
+        rules=behaviour.callback,
+        server=provider.endpoints.token.url.origin.host,
     )
 
 
 def judge_callback(redirected: str, *, request: AuthorizationRequest) -> Callback | CallbackRefused:
     """Judge the URL that the browser was sent to, from a listener or from a paste."""
-    query = _query_of(redirected, request.redirect_uri)
+    query = _query_of(redirected, request.comes_back_to or request.redirect_uri)
     if query is None:
         return CallbackRefused(Refusal.NOT_OURS, "that is not the redirect URI of this consent")
     try:
@@ -167,10 +186,11 @@ def judge_callback(redirected: str, *, request: AuthorizationRequest) -> Callbac
         return CallbackRefused(Refusal.STATE_MISSING, "the callback has no single `state`")
     if not _same(states[0], request.state.reveal()):
         return CallbackRefused(Refusal.STATE_WRONG, "the callback's `state` is not the one of this consent")
-    if any(len(values.get(name, [])) > 1 for name in _SINGLE):
+    rules = request.rules
+    if any(len(values.get(name, [])) > 1 for name in (*_SINGLE, rules.code, *rules.keep)):
         return CallbackRefused(Refusal.DOUBLED, "the callback has a parameter twice (RFC 6749 §3.1)")
     single = {name: found[0] for name, found in values.items()}
-    return _judge_issuer(single, request) or _judge_result(single)
+    return _judge_issuer(single, request) or _judge_server(single, request) or _judge_result(single, rules)
 
 
 def s256(verifier: Secret) -> str:
@@ -194,8 +214,29 @@ def _judge_issuer(values: dict[str, str], request: AuthorizationRequest) -> Call
     return None
 
 
-def _judge_result(values: dict[str, str]) -> Callback | CallbackRefused:
-    code, error = values.get("code", ""), values.get("error", "")
+def _judge_server(values: dict[str, str], request: AuthorizationRequest) -> CallbackRefused | None:
+    """Where a grant lives on one of several servers, the code is for that one: it is sent nowhere else, and never to
+    where a callback says."""
+    name = request.rules.server
+    said = values.get(name, "") if name is not None else ""
+    if not said:
+        return None
+    try:
+        host = (urlsplit(said).hostname if "//" in said else said) or ""
+    except ValueError:
+        host = ""
+    if host.lower() == request.server:
+        return None
+    words = plain_words(host, cap=80)
+    return CallbackRefused(
+        Refusal.OTHER_SERVER,
+        f"this person's account is on another server than {request.server}: the provider's parameters name the wrong one",
+        description=words,
+    )
+
+
+def _judge_result(values: dict[str, str], rules: CallbackRules) -> Callback | CallbackRefused:
+    code, error = values.get(rules.code, ""), values.get("error", "")
     if error:
         if code:
             return CallbackRefused(Refusal.ERROR_AND_CODE, "the callback has an error and a code at once")
@@ -205,7 +246,7 @@ def _judge_result(values: dict[str, str]) -> Callback | CallbackRefused:
         return CallbackRefused(Refusal.ERROR, f"the provider answered {shown}", shown, words)
     if not code:
         return CallbackRefused(Refusal.CODE_MISSING, "the callback has neither a code nor an error")
-    return Callback(Secret(code))
+    return Callback(Secret(code), kept_values(values, rules.keep), values.get(rules.scope or ""))
 
 
 def _query_of(redirected: str, expected: str) -> str | None:

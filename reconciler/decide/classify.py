@@ -17,13 +17,14 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, assert_never
 
-from reconciler.decide.answer_document import text_at, value_at
+from reconciler.decide.answer_document import first_text, text_at, value_at
 from reconciler.errors import clean
 from reconciler.model.behaviour import Behaviour, ErrorRule
 from reconciler.model.state import ErrorClass, Reason
 
 _CODE_SHAPE = re.compile(r"[A-Za-z][A-Za-z_. -]{0,59}[0-9]{0,10}|[0-9]{1,10}")
 _WORD = re.compile(r"[(\"']?(?:[A-Za-z][A-Za-z'_-]{0,29}|[A-Z]{0,10}[0-9]{1,10})[.,:;!?)\"']{0,2}")
+_SPAN = re.compile(r"([0-9]{1,10})-([0-9]{1,10})")
 _UNSHOWN = "a code that is not shown"
 _MAX_CODES = 16
 
@@ -66,7 +67,7 @@ class Judgement:
 def classify_refusal(status: int, document: Mapping[str, Any] | None, *, behaviour: Behaviour) -> Judgement:
     """Judge an answer that brought no access token. `document` None: the body was no object."""
     body = document if document is not None else {}
-    error = text_at(body, behaviour.response.error)
+    error = first_text(body, behaviour.response.error)
     codes = _provider_codes(body, behaviour)
     shown = _shown(error, codes)
     row = _matching_row(status, body, codes, behaviour=behaviour, error=error)
@@ -145,15 +146,16 @@ def read_retry_after(header: str | None, *, now: datetime, cap: timedelta) -> ti
 def _matching_row(
     status: int, body: Mapping[str, Any], codes: tuple[str, ...], *, behaviour: Behaviour, error: str
 ) -> ErrorRule | None:
-    description = text_at(body, behaviour.response.error_description).casefold()
-    known = {code.casefold() for code in codes}
+    paths = behaviour.response.error_description
+    description = "\n".join(text_at(body, path) for path in paths).casefold()
+    known = {code.casefold() for code in (*codes, "/".join(codes))}
 
     def holds(row: ErrorRule) -> bool:
         conditions = (row.error, row.status, row.code, row.match)
         return any(condition is not None for condition in conditions) and (
             (row.error is None or row.error.casefold() == error.casefold())
             and (row.status is None or row.status == status)
-            and (row.code is None or row.code.casefold() in known)
+            and (row.code is None or row.code.casefold() in known or _in_span(row.code, codes))
             and (row.match is None or row.match.casefold() in description)
         )
 
@@ -161,6 +163,13 @@ def _matching_row(
     if is_transient_status(status):
         rows = [row for row in rows if row.status == status]
     return rows[0] if rows else None
+
+
+def _in_span(span: str, codes: tuple[str, ...]) -> bool:
+    """True where the rule names a span of numbers (200-299) and one of the codes lies in it."""
+    match = _SPAN.fullmatch(span)
+    numbers = [int(code) for code in codes if code.isdecimal() and len(code) <= 10] if match else []
+    return match is not None and any(int(match[1]) <= number <= int(match[2]) for number in numbers)
 
 
 def _provider_codes(body: Mapping[str, Any], behaviour: Behaviour) -> tuple[str, ...]:

@@ -54,6 +54,8 @@ def auth_method(auth: ClientAuth) -> str:
             return "client_secret_post"
         case ClientAuth.NONE:
             return "none"
+        case ClientAuth.BEARER | ClientAuth.SECRET_AS_USER:
+            return auth.value  # no registered name: no server registers a client for it
         case _:
             assert_never(auth)
 

@@ -15,6 +15,7 @@ from reconciler.decide.token_response import TokenError
 from reconciler.errors import clean
 from reconciler.model.behaviour import Behaviour
 from reconciler.model.desired import DesiredAccount, DesiredProvider
+from reconciler.model.duration import format_duration
 from reconciler.model.state import ErrorClass, Reason
 
 _PERSON = 5
@@ -84,7 +85,9 @@ def callback_refused(account: DesiredAccount, refused: CallbackRefused, *, remov
 
 def exchange_failed(account: DesiredAccount, error: TokenError, *, provider: DesiredProvider) -> Result:
     """The code brought no token."""
-    again = f"run again: reconciler consent {account.address.short} (a code works once)"
+    life = provider.behaviour.callback.code_lifetime
+    works = "once" if life is None else f"once, and for {format_duration(life)}"
+    again = f"run again: reconciler consent {account.address.short} (a code works {works})"
     match error.judge:
         case ErrorClass.CLIENT:
             secret = provider.client.secret_ref

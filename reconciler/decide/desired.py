@@ -10,11 +10,13 @@ Rules:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from reconciler.decide.bases import inherited_bases
 from reconciler.decide.complaints import Complaints
-from reconciler.decide.desired_account import resolve_account
+from reconciler.decide.desired_account import check_live_grants, resolve_account
 from reconciler.decide.desired_provider import Bases, resolve_provider
 from reconciler.decide.former_names import check_previous
 from reconciler.decide.server_rules import check_base
@@ -101,23 +103,27 @@ def _without_disputed_names(defined: _Defined, run: _Resolving) -> _Defined:
 
 
 def _bases(defined: _Defined, catalogue: Catalogue, run: _Resolving) -> Bases:
+    written = {
+        address: (document.spec, Complaints(source, address))
+        for address, (source, document) in defined.items()
+        if isinstance(document, BaseProviderDocument)
+    }
     git = {}
-    for address, (source, document) in defined.items():
-        if not isinstance(document, BaseProviderDocument):
-            continue
-        complaints = Complaints(source, address)
+    for address, whole in inherited_bases(written, shipped=catalogue.bases):
+        complaints = written[address][1]
         if address.name in catalogue.bases:
             complaints.at(
                 ("metadata", "name"),
                 f"'{address.name}' is the name of a shipped base",
                 hint="choose another name",
             )
-        for finding in check_base(document.spec):
-            complaints.at(("spec", *finding.path), f"spec.{shown_path(finding.path)} {finding.message}")
-        if complaints:
+        for finding in () if whole is None else check_base(whole):
+            places = [("spec", *finding.path), ("spec", *finding.path[:-1]), ("spec", "base"), ("spec",)]
+            complaints.at_first(places, f"spec.{shown_path(finding.path)} {finding.message}")
+        if complaints or whole is None:
             run.refuse(complaints)
         else:
-            git[address] = document.spec
+            git[address] = whole
     return Bases(catalogue.bases, git, frozenset(run.broken), run.unreadable)
 
 
@@ -140,6 +146,7 @@ def _accounts(
 ) -> dict[Address, DesiredAccount]:
     accounts = {}
     broken = frozenset(run.broken)
+    live: Counter[tuple[Address, str]] = Counter()
     for address, (source, document) in defined.items():
         if not isinstance(document, AccountDocument):
             continue
@@ -147,7 +154,11 @@ def _accounts(
         account = resolve_account(
             document, providers=providers, broken=broken, unreadable=run.unreadable, complaints=complaints
         )
-        if account is None:
+        if account is not None and account.identity is not None:
+            person = (account.provider, account.identity.casefold())
+            live[person] += 1
+            check_live_grants(providers[account.provider], live[person], complaints)
+        if account is None or complaints:
             run.refuse(complaints)
         else:
             accounts[address] = account

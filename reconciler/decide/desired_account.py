@@ -74,6 +74,18 @@ def resolve_account(
     return replace(account, digest=digest, consent_digest=consent_digest)
 
 
+def check_live_grants(provider: DesiredProvider, count: int, complaints: Complaints) -> None:
+    """`count`: how many accounts of this person there are at the provider, this one included."""
+    limit = provider.behaviour.refresh_token.max_live
+    if limit is not None and count > limit.count:
+        complaints.at(
+            ("spec", "identity"),
+            f"{provider.address} keeps {limit.count} living grant{'s' if limit.count > 1 else ''} per {limit.per}: "
+            "the accounts of this identity would end each other",
+            hint="let workloads share one account, or use another provider with a client of its own",
+        )
+
+
 def _provider_address(written: str, account: Address) -> Address:
     namespace, _, name = written.rpartition("/")
     return provider_address(namespace or account.namespace, name)

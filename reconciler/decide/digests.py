@@ -18,12 +18,17 @@ from reconciler.model.duration import format_duration, format_instant
 _WORDS: Any = {
     "description": True,
     "docs": True,
+    "base": True,
+    "verified_on": True,
+    "unverified": True,
+    "notes": True,
+    "announced": True,
     "parameters": True,
     "access_removal": True,
     "console": True,
     "rate": True,
     "errors": {"table": {"__all__": {"note"}}},
-    "refresh_token": {"missing"},
+    "refresh_token": {"missing", "causes", "max_live"},
 }
 DIGEST_CHARS = 16
 

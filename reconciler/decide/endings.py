@@ -267,6 +267,7 @@ def _renewed(
         refresh_token=refresh_token,
         origin=task.origin,
         scopes=scopes,
+        kept={**onto.kept, **tokens.kept},
         refresh_expires_at=ends_at,
         refresh_idle=idle,
         token_set=(tokens if has_access else onto.token_set) if task.needs_intent else None,
@@ -285,6 +286,7 @@ def _must_commit(task: RefreshTask, before: GrantRecord, after: GrantRecord) -> 
         or before.refresh_idle != after.refresh_idle
         or task.fingerprint(before) != task.fingerprint(after)
         or before.scopes != after.scopes
+        or before.kept != after.kept
         or before.verdict is not None
         or before.origin != after.origin
         or before.token_set is not None

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
+from pydantic.alias_generators import to_camel
+
 from reconciler.model.behaviour import Behaviour, ServerRules
 from reconciler.model.spec import Spec
 
@@ -23,6 +25,22 @@ def merge_behaviour(base: Behaviour, *, override: ServerRules) -> Behaviour:
 def overridden_fields(override: ServerRules) -> frozenset[str]:
     """Dotted snake_case names of everything that `override` says: `endpoints.token`, `authorization_parameters.prompt`."""
     return frozenset(_leaves(override, ""))
+
+
+def written_fields(spec: Spec) -> frozenset[str]:
+    """Dotted names, as people write them, of everything that a base says: `refreshToken.lifetime.idle`."""
+    return frozenset(_written(spec, ""))
+
+
+def _written(spec: Spec, prefix: str) -> Iterator[str]:
+    for name in spec.model_fields_set:
+        value, alias = getattr(spec, name), to_camel(name)
+        if isinstance(value, Spec):
+            yield from _written(value, f"{prefix}{alias}.")
+        elif isinstance(value, dict) and value:
+            yield from (f"{prefix}{alias}.{key}" for key in value)
+        else:
+            yield f"{prefix}{alias}"
 
 
 def _merge(base: _S, over: Spec) -> _S:

@@ -24,6 +24,7 @@ from reconciler.decide.authorization import (
 )
 from reconciler.decide.digests import digest_of
 from reconciler.errors import RecordInvalid
+from reconciler.model.behaviour import CallbackRules
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.duration import format_instant, parse_instant
 from reconciler.model.names import Address, account_address, is_name
@@ -98,6 +99,9 @@ def encode_pending(pending: PendingConsent) -> Document:
         "nonce": request.nonce,
         "issuer": request.issuer,
         "issuer_in_response": request.issuer_in_response,
+        "comes_back_to": request.comes_back_to,
+        "rules": request.rules.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        "server": request.server,
         "consent_digest": pending.consent_digest,
         "provider_digest": pending.provider_digest,
         "begun_at": format_instant(pending.begun_at),
@@ -130,6 +134,9 @@ def _decode(document: Document) -> PendingConsent:
             nonce=document.secret("nonce"),
             issuer=None if issuer is None else _text(issuer),
             issuer_in_response=document["issuer_in_response"],
+            comes_back_to=_text(document.get("comes_back_to", "")),
+            rules=CallbackRules.model_validate(document.get("rules", {})),
+            server=_text(document.get("server", "")),
         ),
         consent_digest=_text(document["consent_digest"]),
         provider_digest=_text(document["provider_digest"]),

@@ -37,7 +37,14 @@ def present(task: RefreshTask, grant: Grant, *, started: float | None) -> Steps[
     patience = task.limits.http_deadline.total_seconds()
     not_after = None if started is None else started + patience
     scopes = grant.record.scopes if task.behaviour.refresh_token.sends_scope else ()
-    call = Exchange(grant.refresh_token, scopes, fresh_connection=task.needs_intent, not_after=not_after)
+    call = Exchange(
+        grant.refresh_token,
+        scopes,
+        fresh_connection=task.needs_intent,
+        not_after=not_after,
+        kept=grant.record.kept,
+        redirect_uri=grant.record.redirect_uri,
+    )
     answer = yield call
     if isinstance(answer, TooLate):
         return None

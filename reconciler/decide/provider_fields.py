@@ -22,6 +22,8 @@ ENDPOINT_NAMES = (
     "revocation",
     "introspection",
     "userinfo",
+    "exchange",
+    "probe",
     "registration",
     "device_authorization",
     "pushed_authorization_request",

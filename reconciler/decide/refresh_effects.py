@@ -8,7 +8,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -69,6 +69,10 @@ class Exchange:
     """Nothing is sent where the monotonic clock has passed this: who was frozen for so long may have lost its intent."""
     last_good: bool = False
     """With the client credentials that last worked instead of the referenced ones."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Identifiers of the grant, which may be part of a URL."""
+    redirect_uri: str = ""
+    """To be repeated where the base says so: the consent's own, '' where it is not on record."""
 
 
 @dataclass(frozen=True, slots=True)

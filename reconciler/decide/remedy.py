@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from reconciler.model.behaviour import AccessRemoval, Behaviour
+from reconciler.model.choices import CauseScope
 from reconciler.model.names import Address
 from reconciler.model.state import Reason
 
@@ -212,9 +213,21 @@ def remedy_for(
     row = REMEDIES[reason]
     names = {"account": account.short, "provider": str(provider or account)}
     page, first = _page(row.page, behaviour)
-    return Remedy(
-        what=row.what, do=row.do.format(**names), command=row.command.format(**names), page=page, first=first
-    )
+    do = row.do.format(**names) + _known_of(reason, behaviour)
+    return Remedy(what=row.what, do=do, command=row.command.format(**names), page=page, first=first)
+
+
+def _known_of(reason: Reason, behaviour: Behaviour | None) -> str:
+    """What the base knows that bears on this reason, a sentence with a blank before it; '' where it knows nothing."""
+    if behaviour is None:
+        return ""
+    rules = behaviour.refresh_token
+    if reason is Reason.PROVIDER_INCIDENT:
+        causes = [cause.what for cause in rules.causes if cause.ends is CauseScope.APPLICATION]
+        return f" What ends everybody's grants there: {'; '.join(causes)}." if causes else ""
+    if reason is Reason.INTERRUPTED_ROTATION and rules.reuse_revokes:
+        return " This provider ends the whole grant where a spent token comes again."
+    return ""
 
 
 def _page(page: Page, behaviour: Behaviour | None) -> tuple[str, str]:

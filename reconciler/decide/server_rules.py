@@ -10,10 +10,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.decide.url_parts import check_labels, check_parameter, check_template, fill
-from reconciler.model.behaviour import Behaviour, Endpoints, IdentitySource, LifetimeKind, Loopback, Rotation
+from reconciler.decide.url_parts import check_labels, check_parameter, check_template, fill, named_parts
+from reconciler.model.behaviour import (
+    Behaviour,
+    Endpoints,
+    IdentitySource,
+    LifetimeKind,
+    Loopback,
+    Renewal,
+    Rotation,
+)
 from reconciler.model.endpoint import parse_origin, parse_url
 from reconciler.model.state import GrantType
+from reconciler.model.suggestion import quoted
 
 FieldPath = tuple[str | int, ...]
 
@@ -61,6 +70,12 @@ def fill_urls(behaviour: Behaviour, *, texts: Mapping[str, str]) -> tuple[Behavi
     for name, alias in (("access_removal", "accessRemoval"), ("console", "console")):
         words = getattr(behaviour, name)
         changes[name] = words.model_copy(update={"url": filling.url((alias, "url"), words.url)})
+    changes["redirect"] = behaviour.redirect.model_copy(
+        update={"sent_as": filling.text(("redirect", "sentAs"), behaviour.redirect.sent_as)}
+    )
+    extra = behaviour.authorization_parameters.items()
+    filled = {name: filling.text(("authorizationParameters", name), text) for name, text in extra}
+    changes["authorization_parameters"] = {n: text for n, text in filled.items() if text is not None}
     return behaviour.model_copy(update=changes), filling.findings
 
 
@@ -68,17 +83,29 @@ class _Filling:
     def __init__(self, behaviour: Behaviour, texts: Mapping[str, str]) -> None:
         self.parameters = behaviour.parameters
         self.texts = texts
+        self.kept = kept_names(behaviour)
         self.findings: list[Finding] = []
+
+    def text(self, path: FieldPath, template: str | None) -> str | None:
+        """A value with `{parameter}` parts, whole; None where a part has no text."""
+        if template is None:
+            return None
+        unknown = sorted(named_parts(template) - self.parameters.keys())
+        if unknown:
+            self.findings.append(Finding(path, f"is not valid: there is no parameter {quoted(unknown[0])}"))
+            return None
+        return fill(template, texts=self.texts)
 
     def url(
         self, path: FieldPath, template: str | None, *, check: Callable[[str], object] | None = None
     ) -> str | None:
         if template is None:
             return None
-        said = check_template(template, parameters=self.parameters) or check_labels(
+        kept = {name: f"{{{name}}}" for name in self.kept} if path == ("endpoints", "probe") else {}
+        said = check_template(template, parameters=self.parameters, kept=frozenset(kept)) or check_labels(
             template, parameters=self.parameters, texts=self.texts
         )
-        whole = None if said else fill(template, texts=self.texts)
+        whole = None if said else fill(template, texts={**kept, **self.texts})
         if whole is not None:
             try:
                 (check or _parse_url)(whole)
@@ -91,6 +118,11 @@ class _Filling:
     def origins(self, alias: str, templates: tuple[str, ...]) -> tuple[str, ...]:
         filled = (self.url((alias, i), text, check=_parse_origin) for i, text in enumerate(templates))
         return tuple(whole for whole in filled if whole is not None)
+
+
+def kept_names(behaviour: Behaviour) -> frozenset[str]:
+    """What a grant keeps of callbacks and answers, by the name under which it is kept."""
+    return frozenset(path.rpartition(".")[2] for path in (*behaviour.callback.keep, *behaviour.response.keep))
 
 
 def _parse_url(text: str) -> object:
@@ -121,6 +153,10 @@ def check_rules(behaviour: Behaviour) -> Iterator[Finding]:
         yield Finding(
             ("refreshToken", "rotation"), "is single-use-with-grace: say how long in refreshToken.grace"
         )
+    if refresh.renewal is Renewal.PROBE and refresh.rotation.needs_intent:
+        yield Finding(("refreshToken", "renewal"), "is probe: nothing rotates, so rotation must be reusable")
+    if behaviour.exchange_request is not None and behaviour.endpoints.exchange is None:
+        yield Finding(("exchangeRequest",), "is given: say where in endpoints.exchange")
     kind, lifetime = refresh.lifetime.kind, refresh.lifetime
     if kind in (LifetimeKind.IDLE, LifetimeKind.IDLE_AND_ABSOLUTE) and lifetime.idle is None:
         yield Finding(("refreshToken", "lifetime", "kind"), f"is {kind.value}: say how long in `idle`")
@@ -135,6 +171,8 @@ def _identity_findings(behaviour: Behaviour) -> Iterator[Finding]:
         IdentitySource.INTROSPECTION: behaviour.endpoints.introspection,
     }
     source = behaviour.identity.source
+    if source is IdentitySource.CALLBACK and behaviour.identity.claim not in behaviour.callback.keep:
+        yield Finding(("identity", "claim"), "is read from the callback: name it in callback.keep")
     if source in needed and needed[source] is None and behaviour.issuer is None:
         yield Finding(("identity", "source"), f"is {source.value}: endpoints.{source.value} is not given")
 

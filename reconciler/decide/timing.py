@@ -5,7 +5,8 @@ Rules, `life` being the access token's:
 - hard  = min(5 min, life/4): past it even `token` refreshes by itself;
 - due when what remains ≤ min(life/2, max(aging, the account's window, `--due-within`)): a five-minute token is due
   after half its life, and no setting makes a token due from birth;
-- never younger than the base's minimum age, which some providers enforce;
+- never younger than the base's minimum age, nor before the last part of its life, which some providers enforce;
+- where a refresh ends the running token at once, the token counts as aging only when it is hard: workloads hold it;
 - a grant that dies of idleness is used at a quarter of its limit at the latest, a little earlier for each account
   in its own way, so that accounts that were consented together do not come together.
 Pure: `now` and all else are arguments. An instant is UTC; nothing here raises for any input.
@@ -69,6 +70,8 @@ def assess(
     window: timedelta | None = None,
     due_within: timedelta | None = None,
     min_age: timedelta | None = None,
+    last_of_life: timedelta | None = None,
+    dies_at_refresh: bool = False,
     refresh_idle: timedelta | None = None,
     jitter: float = 0.0,
     commit_deadline: timedelta = REFRESH_LIMITS.commit_deadline,
@@ -77,8 +80,12 @@ def assess(
     life = max(lifetime, timedelta(0))
     expires_at = issued_at + life
     aging_span = aging(life, needs_intent=rotation.needs_intent, commit_deadline=commit_deadline)
+    if dies_at_refresh:
+        aging_span = hard(life)
     wanted = max(aging_span, window or timedelta(0), due_within or timedelta(0))
     youngest = issued_at + (min_age or timedelta(0))
+    if last_of_life is not None:
+        youngest = max(youngest, expires_at - last_of_life)
     due_at = max(expires_at - min(life / 2, wanted), youngest)
     keep_alive_at = _keep_alive(refresh_idle, issued_at, youngest=youngest, jitter=jitter)
     if keep_alive_at is not None:
@@ -126,6 +133,8 @@ def assess_account(
         window=window,
         due_within=due_within,
         min_age=access.min_age,
+        last_of_life=access.last_of_life,
+        dies_at_refresh=access.dies_at_refresh,
         refresh_idle=idle_limit(refresh),
         jitter=jitter_of(address),
         commit_deadline=limits.commit_deadline,

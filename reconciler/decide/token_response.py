@@ -4,8 +4,9 @@ Rules (DESIGN §6.5, RFC 6749 §§5.1, 5.2):
 - a grant is a 2xx object with a non-empty text `access_token`; all else is judged by `decide/classify`;
 - a missing, null or empty `refresh_token` means: keep the old one;
 - a new refresh token is never thrown away: an answer that is no grant hands it over in `TokenError.refresh_token`;
-- `expires_in` is a number or numeric text; absent, the base's default (or an hour and a warning); absurd, the same and
-  always a warning;
+- `expires_in` is a number or numeric text, or where the base says so an instant; absent, the base's default (or an hour
+  and a warning); absurd, the same and always a warning;
+- where the living access token is what keeps a grant alive, it is handed on as the refresh token that it stands for;
 - messages name status and code, never the provider's words.
 """
 
@@ -17,20 +18,27 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.decide.answer_document import (
+    first_text,
+    first_value,
+    instant_of,
     is_sendable_token,
     is_storable,
+    plain_at,
     read_answer,
-    seconds_at,
+    seconds_of,
     text_at,
     value_at,
 )
 from reconciler.decide.classify import classify_refusal, read_retry_after
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
-from reconciler.model.behaviour import Behaviour, ScopeRules
+from reconciler.model.behaviour import Behaviour, Renewal, ScopeRules
+from reconciler.model.choices import TimeUnit
 from reconciler.model.grant import TokenSet
 from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
 from reconciler.model.secret import Document, Secret
 from reconciler.model.state import ErrorClass, Reason
+
+_LONGEST_KEPT = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +67,42 @@ def judge_answer(
     document = read_answer(outcome.body.reveal(), outcome.headers.get("content-type", ""))
     refresh = None if document is None else _refresh_token(document, behaviour)
     if document is not None and 200 <= outcome.status < 300:
-        access = text_at(document, behaviour.response.access_token)
+        access = first_text(document, behaviour.response.access_token)
         if access and is_sendable_token(access):
             return _token_set(document, Secret(access), refresh, behaviour=behaviour, now=now, limits=limits)
     return _refused(outcome, document, refresh, behaviour=behaviour, now=now, limits=limits)
+
+
+def judge_probe(
+    outcome: Outcome,
+    *,
+    token: Secret,
+    behaviour: Behaviour,
+    now: datetime,
+    limits: RefreshLimits = REFRESH_LIMITS,
+) -> TokenSet | TokenError:
+    """What a page of the API says of a token that nothing renews: 2xx, and it is good until the next check."""
+    if isinstance(outcome, NoAnswer):
+        return _no_answer(outcome)
+    if 200 <= outcome.status < 300:
+        return still_good(token, behaviour=behaviour, now=now, limits=limits)
+    document = read_answer(outcome.body.reveal(), outcome.headers.get("content-type", ""))
+    return _refused(outcome, document, None, behaviour=behaviour, now=now, limits=limits)
+
+
+def still_good(
+    token: Secret, *, behaviour: Behaviour, now: datetime, limits: RefreshLimits = REFRESH_LIMITS
+) -> TokenSet:
+    """`token` itself, until the next check is due."""
+    lifetime = behaviour.access_token.lifetime or limits.default_lifetime
+    return TokenSet(
+        access_token=token,
+        token_type="Bearer",
+        expires_at=now + lifetime,
+        refresh_token=token,
+        scope=None,
+        lifetime=lifetime,
+    )
 
 
 def granted_scopes(
@@ -129,7 +169,9 @@ def _token_set(
     limits: RefreshLimits,
 ) -> TokenSet:
     warnings: list[str] = []
-    lifetime = _lifetime(document, behaviour=behaviour, limits=limits, warnings=warnings)
+    lifetime = _lifetime(document, behaviour=behaviour, now=now, limits=limits, warnings=warnings)
+    if behaviour.refresh_token.renewal is not Renewal.REFRESH_TOKEN:
+        refresh = access
     id_token = text_at(document, "id_token")
     return TokenSet(
         access_token=access,
@@ -144,32 +186,56 @@ def _token_set(
         warnings=tuple(warnings),
         id_token=Secret(id_token) if id_token and is_sendable_token(id_token) else None,
         extra=document,
+        kept=kept_values(document, behaviour.response.keep),
     )
 
 
+def kept_values(document: Mapping[str, Any], paths: tuple[str, ...]) -> Mapping[str, str]:
+    """The identifiers at these paths, by the last part of each; what is no short line of text is left out."""
+    found = {path.rpartition(".")[2]: plain_at(document, path) for path in paths}
+    return {
+        name: text for name, text in found.items() if text.isprintable() and 0 < len(text) <= _LONGEST_KEPT
+    }
+
+
 def _refresh_token(document: Document, behaviour: Behaviour) -> Secret | None:
-    text = text_at(document, behaviour.response.refresh_token)
+    if behaviour.refresh_token.renewal is not Renewal.REFRESH_TOKEN:
+        return None
+    text = first_text(document, behaviour.response.refresh_token)
     return Secret(text) if is_storable(text) else None
 
 
 def _lifetime(
-    document: Mapping[str, Any], *, behaviour: Behaviour, limits: RefreshLimits, warnings: list[str]
+    document: Mapping[str, Any],
+    *,
+    behaviour: Behaviour,
+    now: datetime,
+    limits: RefreshLimits,
+    warnings: list[str],
 ) -> timedelta:
-    path = behaviour.response.expires_in
-    seconds = seconds_at(document, path)
+    fields, base = behaviour.response, behaviour.access_token.lifetime
+    if behaviour.refresh_token.renewal is Renewal.PROBE:
+        # It has no end of its own: what the answer says of one (Mailchimp: 0) is not asked.
+        return base or limits.default_lifetime
+    end = instant_of(first_value(document, fields.expires_at))
+    if end is not None and timedelta(0) < end - now <= limits.max_lifetime:
+        return end - now
+    said = first_value(document, fields.expires_in)
+    seconds = seconds_of(said)
+    if seconds is not None and fields.expires_in_unit is TimeUnit.MILLISECONDS:
+        seconds //= 1000
     if seconds is not None and 0 < seconds <= limits.max_lifetime.total_seconds():
         return timedelta(seconds=seconds)
-    base = behaviour.access_token.lifetime
-    if value_at(document, path) is not None:
-        warnings.append("the answer's expires_in is no usable number of seconds: the default is used")
+    if said is not None or end is not None:
+        warnings.append("the answer's expires_in is no usable span: the default is used")
     elif base is None:
         warnings.append("the answer does not say how long the access token lives: one hour is assumed")
     return base or limits.default_lifetime
 
 
 def _token_type(document: Mapping[str, Any], behaviour: Behaviour, warnings: list[str]) -> str:
-    written = text_at(document, behaviour.response.token_type).strip()
-    if written.lower() in ("", "bearer"):
+    written = first_text(document, behaviour.response.token_type).strip()
+    if written.lower() in ("", "bearer", *(word.lower() for word in behaviour.response.bearer_types)):
         # Case-insensitive by RFC 6749 §5.1; required there, and yet left out by some.
         return "Bearer"
     if len(written) <= 32 and written.replace("-", "").replace("_", "").isalnum() and written.isascii():
@@ -180,7 +246,7 @@ def _token_type(document: Mapping[str, Any], behaviour: Behaviour, warnings: lis
 
 
 def _scope(document: Mapping[str, Any], behaviour: Behaviour, warnings: list[str]) -> tuple[str, ...] | None:
-    value = value_at(document, behaviour.response.scope)
+    value = first_value(document, behaviour.response.scope)
     if value is None:
         return None
     if isinstance(value, str):
@@ -202,10 +268,16 @@ def _refresh_end(
     limits: RefreshLimits,
     warnings: list[str],
 ) -> datetime | None:
-    path = behaviour.refresh_token.lifetime_field
+    path, end_path = behaviour.refresh_token.lifetime_field, behaviour.refresh_token.end_field
+    if end_path is not None and (value := value_at(document, end_path)) is not None:
+        end = instant_of(value)
+        if end is not None and timedelta(0) < end - now <= limits.max_lifetime:
+            return end
+        if value != 0:
+            warnings.append("the answer's end of the refresh token is no usable instant")
     if path is None or value_at(document, path) is None:
         return None
-    seconds = seconds_at(document, path)
+    seconds = seconds_of(value_at(document, path))
     if seconds == 0:
         return None  # Keycloak says 0 for "does not expire"
     if seconds is None or not 0 < seconds <= limits.max_lifetime.total_seconds():

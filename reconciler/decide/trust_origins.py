@@ -26,6 +26,8 @@ CREDENTIAL_ROLES = (
     "revocation",
     "introspection",
     "userinfo",
+    "exchange",
+    "probe",
     "registration",
     "device_authorization",
     "pushed_authorization_request",
@@ -143,12 +145,23 @@ def is_spelled_out(template: str, text: str, *, parameters: Mapping[str, Paramet
         tail = place.end()
         if parameter.choices:
             pieces.append("(?:" + "|".join(re.escape(choice) for choice in parameter.choices.values()) + ")")
-        elif _FIXED_DOMAIN.fullmatch(written[1][tail:].partition("{")[0]) is None:
+        elif (
+            _FIXED_DOMAIN.fullmatch(_PLACE.sub(lambda m: _sample(m[1], parameters), written[1][tail:]))
+            is None
+        ):
             return False
         else:
             pieces.append("[a-z0-9-]+")
     pieces.append(re.escape(written[1][tail:]))
     return re.fullmatch("".join(pieces), filled[1]) is not None
+
+
+def _sample(name: str, parameters: Mapping[str, Parameter]) -> str:
+    """A label that a later part of the host may hold; what no domain has where it is not one of a closed list."""
+    parameter = parameters.get(name)
+    if parameter is None or parameter.pattern is not None:
+        return "{"
+    return "{" if any("." in text for text in parameter.choices.values()) else "x"
 
 
 def _written(provider: DesiredProvider) -> Behaviour:

@@ -36,7 +36,7 @@ from reconciler.decide.pending_consent import (
     what_moved,
 )
 from reconciler.decide.results import Result
-from reconciler.engine.consent_exchange import exchange_code
+from reconciler.engine.consent_exchange import exchange_code, with_callback
 from reconciler.engine.consent_grant import store_answer
 from reconciler.engine.preflight import check_may_store
 from reconciler.engine.publish import check_ownership
@@ -44,6 +44,7 @@ from reconciler.engine.run import Run
 from reconciler.errors import ProviderFailed
 from reconciler.model.behaviour import IdentitySource
 from reconciler.model.desired import DesiredAccount
+from reconciler.model.grant import TokenSet
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.secret import Secret
 from reconciler.ports import Interaction
@@ -156,8 +157,13 @@ def _settle(
         return callback_refused(account, verdict, removal=access_removal(provider.desired.behaviour))
     run.events.info("consent.received", address=str(account.address))
     with run.in_flight.working(account.address):
-        tokens = exchange_code(run, provider, request=pending.request, code=verdict.code)
-        return store_answer(run, account, provider, tokens=tokens, nonce=pending.request.nonce)
+        request = pending.request
+        tokens = exchange_code(run, provider, request=request, code=verdict.code)
+        if isinstance(tokens, TokenSet):
+            tokens = with_callback(tokens, verdict, behaviour=provider.desired.behaviour)
+        return store_answer(
+            run, account, provider, tokens=tokens, nonce=request.nonce, redirect_uri=request.redirect_uri
+        )
 
 
 def _check_page(provider: ReadyProvider) -> None:

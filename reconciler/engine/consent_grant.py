@@ -43,8 +43,10 @@ def store_answer(
     *,
     tokens: TokenSet | TokenError,
     nonce: Secret | None,
+    redirect_uri: str = "",
 ) -> Result:
     """Judge and store what the token endpoint answered. `nonce`: what the ID token must repeat; None where none was sent.
+    `redirect_uri`: as it was sent, for providers that want it again on refresh.
 
     ObjectFailed, StoreError as `commit_consented_grant`; in every other case the Result says what became of it.
     """
@@ -52,7 +54,10 @@ def store_answer(
         return exchange_failed(account, tokens, provider=provider.desired)
     if tokens.refresh_token is None:
         return refresh_token_missing(account, provider.desired.behaviour)
-    return _identify(run, account, provider, nonce=nonce, tokens=tokens, now=run.clock.now())
+    repeated = redirect_uri if provider.desired.behaviour.refresh_token.sends_redirect_uri else ""
+    return _identify(
+        run, account, provider, nonce=nonce, tokens=tokens, redirect_uri=repeated, now=run.clock.now()
+    )
 
 
 def _identify(
@@ -62,6 +67,7 @@ def _identify(
     *,
     nonce: Secret | None,
     tokens: TokenSet,
+    redirect_uri: str,
     now: datetime,
 ) -> Result:
     stored = stored_subject(run, account, provider)
@@ -83,7 +89,9 @@ def _identify(
         run,
         account,
         provider,
-        record=_record(account, provider, tokens=tokens, subject=subject, now=now),
+        record=replace(
+            _record(account, provider, tokens=tokens, subject=subject, now=now), redirect_uri=redirect_uri
+        ),
         tokens=tokens,
     )
     _note_working_secret(run, provider)
@@ -108,6 +116,7 @@ def _record(
         subject=subject,
         consent_digest=account.consent_digest,
         consented_at=now,
+        kept=tokens.kept,
     )
     ends_at = tokens.refresh_expires_at or absolute_end(record, behaviour.refresh_token)
     return replace(record, refresh_expires_at=ends_at)

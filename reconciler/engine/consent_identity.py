@@ -42,6 +42,8 @@ def establish_identity(
             claims = _id_token_claims(provider, nonce=nonce, tokens=tokens, now=now)
         case IdentitySource.TOKEN_RESPONSE:
             claims = tokens.extra if tokens.extra is not None else {}
+        case IdentitySource.CALLBACK:
+            claims = tokens.kept
         case IdentitySource.USERINFO | IdentitySource.INTROSPECTION:
             claims = _asked(run, provider, tokens=tokens)
         case _:

@@ -211,7 +211,13 @@ def _publish(
 ) -> Result:
     cas = 0 if place.tokens is None else place.tokens.current_version
     published = publish_tokens(
-        run, account.address, tokens=tokens, scope=record.scopes, cas=cas, grant_version=version
+        run,
+        account.address,
+        tokens=tokens,
+        scope=record.scopes,
+        cas=cas,
+        grant_version=version,
+        values=record.kept,
     )
     run.failpoint("consent.published")
     now = clock.now()

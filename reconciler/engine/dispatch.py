@@ -111,12 +111,13 @@ class Dispatcher(Generic[_T]):
     rates: Mapping[Address, RateRules]
     is_over: Callable[[], bool]
     _next_start: dict[Address, float] = field(default_factory=dict)
+    _started: dict[Address, deque[float]] = field(default_factory=dict)
 
     def run_all(self, jobs: Sequence[Job[_T]], executor: Executor) -> dict[Address, _T | NotRun]:
         """`jobs` in the order of urgency. Every job is in the answer."""
         done: dict[Address, _T | NotRun] = {}
         waiting, running = _Lines(jobs), dict[Future[_T], Job[_T]]()
-        paced = [address for address, rate in self.rates.items() if rate.per_second is not None]
+        paced = [address for address, rate in self.rates.items() if rate.per_second or rate.limit]
         while waiting or running:
             if self.run.stop.is_set() or self.is_over():
                 done.update({job.address: NotRun.STOPPED for job in waiting.clear()})
@@ -163,12 +164,16 @@ class Dispatcher(Generic[_T]):
         rate = self.rates[provider]
         if desk.running >= rate.concurrency:
             return False
-        if rate.per_second is None:
-            return True
         now = self.run.clock.monotonic()
-        if now < self._next_start.get(provider, now):
+        if rate.per_second is not None and now < self._next_start.get(provider, now):
             return False
-        self._next_start[provider] = now + 1 / rate.per_second
+        if rate.limit is not None:
+            recent = self._started.setdefault(provider, deque(maxlen=rate.limit.requests))
+            if len(recent) == rate.limit.requests and now - recent[0] < rate.limit.per.total_seconds():
+                return False
+            recent.append(now)
+        if rate.per_second is not None:
+            self._next_start[provider] = now + 1 / rate.per_second
         return True
 
     @staticmethod

@@ -82,6 +82,8 @@ class Prepared:
             revocation=self.trusted("revocation"),
             introspection=self.trusted("introspection"),
             userinfo=self.trusted("userinfo"),
+            exchange=self.trusted("exchange"),
+            probe=self.trusted("probe"),
             jwks=self.url("jwks"),
         )
 

@@ -3,13 +3,15 @@
 Rules:
 - every write has `cas`; on a conflict the grant is read again, and ours is published only if it is still the newest: a
   process that was frozen publishes nothing that somebody else has replaced;
-- `tokens/` holds access token, type, expires_at and scope, nothing else;
+- `tokens/` holds access token, type, expires_at and scope, and the identifiers that the base keeps (an API's host, a
+  company), without which nobody could call anything; nothing else;
 - what another owner, or nobody, wrote there meanwhile is not overwritten;
 - metadata is written when what it says changes, and not otherwise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -32,18 +34,20 @@ from reconciler.model.secret import Document
 from reconciler.model.status import MANAGED_BY, AccountStatus, ownership_mark
 from reconciler.model.stored import Stored
 
+_NOTHING: Mapping[str, str] = {}
 _TRIES = 5
 _FIRST_PAUSE = 0.5
 
 
-def token_document(tokens: TokenSet, *, scope: tuple[str, ...]) -> Document:
-    """The stored form: exactly these four fields."""
+def token_document(tokens: TokenSet, *, scope: tuple[str, ...], values: Mapping[str, str]) -> Document:
+    """The stored form: exactly these four fields, and `values` where the base keeps any."""
     return Document(
         {
             "access_token": tokens.access_token,
             "token_type": tokens.token_type,
             "expires_at": format_instant(tokens.expires_at),
             "scope": " ".join(scope),
+            **({"values": dict(values)} if values else {}),
         }
     )
 
@@ -56,6 +60,7 @@ def publish_tokens(
     scope: tuple[str, ...],
     cas: int,
     grant_version: int | None,
+    values: Mapping[str, str] = _NOTHING,
 ) -> int:
     """Publish and return the version that holds these tokens; 0 where a newer one stands there.
 
@@ -63,7 +68,7 @@ def publish_tokens(
     None where there is no grant behind them. PathDenied, StoreError where the store does not take them.
     """
     path = run.layout.token(account)
-    document = token_document(tokens, scope=scope)
+    document = token_document(tokens, scope=scope, values=values)
     for tried in range(_TRIES):
         try:
             version = run.store.write(path, document, cas=cas)

@@ -201,6 +201,7 @@ class AccountRefresh:
             scope=self._scopes(ended, tokens),
             cas=cas,
             grant_version=None if ended.record is None else ended.version,
+            values={} if ended.record is None else ended.record.kept,
         )
         return version, tokens.expires_at
 

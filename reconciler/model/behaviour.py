@@ -15,6 +15,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
+from reconciler.model.answer_rules import CallbackRules, ErrorRule, ErrorRules, ResponseFields
+from reconciler.model.base_words import AccessRemoval, Announcement, ConsoleRules, Day
 from reconciler.model.choices import (
     BasicEncoding,
     ClientAuth,
@@ -22,18 +24,34 @@ from reconciler.model.choices import (
     LifetimeKind,
     Loopback,
     Pkce,
+    Renewal,
     Rotation,
 )
 from reconciler.model.extra_parameters import ExtraParameters, RefreshParameters
 from reconciler.model.pattern import Pattern
-from reconciler.model.spec import Duration, Flag, Line, Plain, ReadNumber, ReadWhole, Spec, Text, Window
-from reconciler.model.state import ErrorClass, GrantType, Reason
+from reconciler.model.request_rules import RequestShape
+from reconciler.model.spec import (
+    Duration,
+    Flag,
+    Line,
+    NameText,
+    Plain,
+    ReadNumber,
+    ReadWhole,
+    Spec,
+    Text,
+    Window,
+)
+from reconciler.model.state import GrantType
+from reconciler.model.token_rules import AccessTokenRules, RefreshLifetime, RefreshTokenRules
 
 __all__ = [
     "AccessRemoval",
     "AccessTokenRules",
+    "Announcement",
     "BasicEncoding",
     "Behaviour",
+    "CallbackRules",
     "ClientAuth",
     "ConsoleRules",
     "Duration",
@@ -47,10 +65,13 @@ __all__ = [
     "Loopback",
     "Parameter",
     "Pkce",
+    "RateLimit",
     "RateRules",
     "RedirectRules",
     "RefreshLifetime",
     "RefreshTokenRules",
+    "Renewal",
+    "RequestShape",
     "ResponseFields",
     "Rotation",
     "ScopeRules",
@@ -71,6 +92,14 @@ class Endpoints(Spec):
     authorization: Line | None = Field(None, description="the page where a person consents")
     token: Line | None = Field(None, description="where codes and refresh tokens are exchanged")
     refresh: Line | None = Field(None, description="only where refreshing has a URL of its own")
+    exchange: Line | None = Field(
+        None, description="where the code's token is exchanged for one that lives longer; see exchangeRequest"
+    )
+    probe: Line | None = Field(
+        None,
+        description="with renewal: probe, a page of the API that says by its status whether the token works; "
+        "`{name}` parts are also filled from what was kept",
+    )
     revocation: Line | None = Field(None, description="RFC 7009")
     introspection: Line | None = Field(None, description="RFC 7662")
     userinfo: Line | None = Field(None, description="OpenID Connect Core §5.3")
@@ -111,6 +140,10 @@ class RedirectRules(Spec):
         None, description="for `fixed-port`"
     )
     path: Line = "/callback"
+    sent_as: Line | None = Field(
+        None,
+        description="sent as `redirect_uri` where the provider wants a name for it; may hold `{parameter}`",
+    )
 
 
 class ScopeRules(Spec):
@@ -135,77 +168,6 @@ class ScopeRules(Spec):
     pattern: Pattern | None = Field(None, description="regular expression that every scope matches in full")
 
 
-class AccessTokenRules(Spec):
-    lifetime: Window | None = Field(None, description="where the answer has no `expires_in`")
-    min_age: Window | None = Field(None, description="refreshing a younger token is refused by the provider")
-
-
-class RefreshLifetime(Spec):
-    """How long a refresh token lives: `idle` from its last use, `absolute` from the consent."""
-
-    kind: LifetimeKind = LifetimeKind.NONE
-    idle: Window | None = None
-    absolute: Window | None = None
-
-
-class RefreshTokenRules(Spec):
-    rotation: Rotation = Field(
-        Rotation.UNKNOWN,
-        description="what becomes of a refresh token that was used; unknown counts as single-use",
-    )
-    grace: Window | None = Field(None, description="how long a rotated token may still be presented")
-    lifetime: RefreshLifetime = RefreshLifetime()
-    lifetime_field: Line | None = Field(
-        None, description="answer field with the refresh token's seconds to live"
-    )
-    sends_scope: Flag = Field(False, description="the refresh request repeats the scopes")
-    missing: Line | None = Field(
-        None, description="in words: why a consent may bring no refresh token, what to do"
-    )
-
-
-class ResponseFields(Spec):
-    """Dotted paths into the token answer, for providers that depart from RFC 6749 §5.1."""
-
-    access_token: Line = "access_token"
-    refresh_token: Line = "refresh_token"
-    token_type: Line = "token_type"
-    expires_in: Line = "expires_in"
-    scope: Line = "scope"
-    error: Line = "error"
-    error_description: Line = "error_description"
-
-
-class ErrorRule(Spec):
-    """One row of an error table: all given conditions must hold. First match wins."""
-
-    model_config = _one_of_these("error", "status", "code", "match")
-
-    error: Plain | None = Field(None, description="the OAuth `error` code")
-    status: Annotated[int, Field(ge=100, le=599), ReadWhole] | None = Field(
-        None, description="the HTTP status"
-    )
-    code: Plain | None = Field(None, description="the provider's own code, e.g. AADSTS70008")
-    match: Line | None = Field(None, description="text within error_description (case-insensitive)")
-    judge: ErrorClass = Field(alias="class", description="how the answer is judged")
-    reason: Reason | None = Field(None, description="what the report says; by default what the class says")
-    note: Line | None = None
-
-    @model_validator(mode="after")
-    def _has_a_condition(self) -> ErrorRule:
-        if self.error is None and self.status is None and self.code is None and self.match is None:
-            raise ValueError("an error rule needs a condition: error, status, code or match")
-        return self
-
-
-class ErrorRules(Spec):
-    table: tuple[ErrorRule, ...] = Field((), description="first match wins")
-    code_fields: tuple[Line, ...] = Field(
-        (), description="dotted paths to the provider's own codes (text or list)"
-    )
-    code_prefix: str = Field("", max_length=32, description="put before numeric codes, e.g. AADSTS")
-
-
 class IdentityRules(Spec):
     """How to learn whose grant it is."""
 
@@ -219,18 +181,11 @@ class IdentityRules(Spec):
     )
 
 
-class AccessRemoval(Spec):
-    """Where a person removes the app's access, so that the next consent starts afresh."""
+class RateLimit(Spec):
+    """At most so many requests to the token endpoint within any such span."""
 
-    url: Line | None = None
-    steps: Line | None = None
-
-
-class ConsoleRules(Spec):
-    """Where the client is registered by hand, shown with the redirect URI to enter there."""
-
-    url: Line | None = None
-    steps: Line | None = None
+    requests: Annotated[int, Field(ge=1, le=100_000), ReadWhole]
+    per: Window
 
 
 class RateRules(Spec):
@@ -238,6 +193,9 @@ class RateRules(Spec):
         8, description="requests at the same time"
     )
     per_second: Annotated[float, Field(gt=0), ReadNumber] | None = None
+    limit: RateLimit | None = Field(
+        None, description="kept within a run; stay below what the provider blocks at"
+    )
 
 
 class ServerRules(Spec):
@@ -257,7 +215,8 @@ class ServerRules(Spec):
     )
     endpoints: Endpoints = Endpoints()
     authorization_parameters: ExtraParameters = Field(
-        default_factory=dict, description="added to the consent page's URL, e.g. access_type: offline"
+        default_factory=dict,
+        description="added to the consent page's URL, e.g. access_type: offline; values may hold `{parameter}`",
     )
     token_parameters: ExtraParameters = Field(
         default_factory=dict, description="added to the request that exchanges a code"
@@ -265,6 +224,17 @@ class ServerRules(Spec):
     refresh_parameters: RefreshParameters = Field(
         default_factory=dict, description="added to the refresh request"
     )
+    request: RequestShape = Field(
+        RequestShape(), description="how the consent page and the token endpoint want to be asked"
+    )
+    refresh_request: RequestShape | None = Field(
+        None, description="the same for a refresh, where it differs from `request`"
+    )
+    exchange_request: RequestShape | None = Field(
+        None,
+        description="a second step after the code, where its token lives briefly; needs endpoints.exchange",
+    )
+    callback: CallbackRules = CallbackRules()
     grants: Annotated[tuple[GrantType, ...], Field(min_length=1)] = Field(
         (GrantType.AUTHORIZATION_CODE, GrantType.CLIENT_CREDENTIALS), description="what the server supports"
     )
@@ -292,6 +262,13 @@ class ServerRules(Spec):
 class Behaviour(ServerRules):
     """Everything that is true of an authorization server for everybody."""
 
+    base: NameText | None = Field(None, description="another base that this one departs from")
     parameters: dict[Line, Parameter] = Field(
         default_factory=dict, description="parts of URLs that each Provider fills"
     )
+    verified_on: Day | None = Field(None, description="when the sources were last read")
+    unverified: tuple[Line, ...] = Field(
+        (), description="fields that no source of ours shows, by dotted path, e.g. refreshToken.lifetime"
+    )
+    notes: tuple[Line, ...] = Field((), description="what a person should know who uses this provider")
+    announced: tuple[Announcement, ...] = ()

@@ -14,6 +14,10 @@ class ClientAuth(StrEnum):
     BASIC = "basic"
     POST = "post"
     NONE = "none"
+    BEARER = "bearer"
+    """The secret is sent as a bearer token, and authenticates alone."""
+    SECRET_AS_USER = "secret-as-user"
+    """Basic authentication with the secret as the user's name and no password."""
 
 
 class BasicEncoding(StrEnum):
@@ -41,12 +45,16 @@ class Loopback(StrEnum):
 
 
 class Rotation(StrEnum):
-    """What becomes of a refresh token that was used. `unknown` is treated as `single-use`."""
+    """What becomes of a refresh token that was used. What is not known for sure is treated as `single-use`."""
 
     REUSABLE = "reusable"
     SINGLE_USE = "single-use"
     SINGLE_USE_WITH_GRACE = "single-use-with-grace"
     OLD_STAYS_VALID = "old-stays-valid"
+    PERIODIC = "periodic"
+    """A new one comes now and then, and ends the one before."""
+    BY_SETTING = "by-setting"
+    """A setting at the provider decides; whoever knows it says so under `server`."""
     UNKNOWN = "unknown"
 
     @property
@@ -56,8 +64,9 @@ class Rotation(StrEnum):
 
 
 class LifetimeKind(StrEnum):
-    """`idle`: counted from the last use; `absolute`: from the consent."""
+    """`idle`: counted from the last use; `absolute`: from the consent; `none`: no fixed end; `unknown`: nobody says."""
 
+    UNKNOWN = "unknown"
     NONE = "none"
     IDLE = "idle"
     ABSOLUTE = "absolute"
@@ -72,3 +81,33 @@ class IdentitySource(StrEnum):
     USERINFO = "userinfo"
     INTROSPECTION = "introspection"
     TOKEN_RESPONSE = "token-response"
+    CALLBACK = "callback"
+
+
+class BodyFormat(StrEnum):
+    """How the fields of a request are sent. `query`: a GET with the fields in its URL."""
+
+    FORM = "form"
+    JSON = "json"
+    QUERY = "query"
+
+
+class TimeUnit(StrEnum):
+    SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"
+
+
+class Renewal(StrEnum):
+    """What keeps a grant alive. `access-token`: the living access token is presented and a new one comes.
+    `probe`: nothing is renewed, the token lives until it is removed, and a call tells whether it still works."""
+
+    REFRESH_TOKEN = "refresh-token"
+    ACCESS_TOKEN = "access-token"
+    PROBE = "probe"
+
+
+class CauseScope(StrEnum):
+    """Whose grants a cause ends."""
+
+    GRANT = "grant"
+    APPLICATION = "application"

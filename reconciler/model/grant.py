@@ -10,7 +10,7 @@ Times are UTC. Refresh tokens are recognised by keyed fingerprints. How a record
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -37,6 +37,8 @@ class TokenSet:
     id_token: Secret | None = None
     extra: Mapping[str, Any] | None = None
     """The whole answer as parsed, for identity claims; never stored, never shown."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Identifiers that the base keeps of an answer: an API's host, a company. No secrets."""
 
 
 class Phase(StrEnum):
@@ -167,6 +169,10 @@ class GrantRecord:
     verdict: Verdict | None = None
     last_try: datetime | None = None
     removal: Removal = Removal()
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Identifiers from the callback and from answers, published beside the access token. No secrets."""
+    redirect_uri: str = ""
+    """The redirect URI of the consent, only where the base repeats it on refresh."""
     forgotten: bool = False
     """A tombstone: the account was removed on purpose; the refresh token is still here until `--purge`."""
     owner: str = ""

@@ -74,6 +74,8 @@ def _encode(grant: GrantRecord) -> dict[str, Any]:
             "provider": grant.removal.provider,
             "revocation_endpoint": grant.removal.revocation_endpoint,
         },
+        "kept": dict(grant.kept),
+        "redirect_uri": grant.redirect_uri,
         "forgotten": grant.forgotten,
         "owner": grant.owner,
         "imported": _encode_import(grant.imported),
@@ -173,6 +175,10 @@ def _text(value: Any) -> str:
     return value
 
 
+def _kept(value: Any) -> dict[str, str]:
+    return {_text(name): _text(text) for name, text in value.items()}
+
+
 def _decode(document: Document) -> GrantRecord:
     op = document.get("op")
     removal = document.get("removal") or {}
@@ -201,6 +207,8 @@ def _decode(document: Document) -> GrantRecord:
             provider=_text(removal.get("provider", "")),
             revocation_endpoint=_text(removal.get("revocation_endpoint", "")),
         ),
+        kept=_kept(document.get("kept") or {}),
+        redirect_uri=_text(document.get("redirect_uri", "")),
         forgotten=document.get("forgotten", False) is True,
         owner=_text(document.get("owner", "")),
         imported=_decode_import(document.get("imported")),

@@ -31,6 +31,8 @@ class ReadyEndpoints:
     revocation: TrustedUrl | None = None
     introspection: TrustedUrl | None = None
     userinfo: TrustedUrl | None = None
+    exchange: TrustedUrl | None = None
+    probe: TrustedUrl | None = None
     jwks: Url | None = None
 
 

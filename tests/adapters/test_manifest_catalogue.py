@@ -28,7 +28,17 @@ def test_a_damaged_installation_is_said_to_be_one(installed: Path, content: str 
     if content is not None:
         (installed / "google.yaml").write_text(content)
     with pytest.raises(ManifestError, match="install the tool again"):
-        load()
+        load().bases["google"]  # type: ignore[attr-defined]  # the cached function's own, untyped
+
+
+def test_a_base_is_read_when_it_is_named_and_a_damaged_one_spoils_no_other(installed: Path):
+    (installed / "google.yaml").write_text("kind: [")
+    (installed / "mine.yaml").write_text(
+        "apiVersion: oauth2.reconciler/v1\nkind: BaseProvider\nmetadata: {name: mine}\nspec: {pkce: required}\n"
+    )
+    bases = load().bases  # type: ignore[attr-defined]  # the cached function's own, untyped
+    assert sorted(bases) == ["google", "mine"]
+    assert bases["mine"].pkce == "required"
 
 
 def test_what_is_no_manifest_is_not_read(installed: Path):

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.decide.remedy import REMEDIES, Page, remedy_for
-from reconciler.model.behaviour import AccessRemoval, ConsoleRules
+from reconciler.model.behaviour import AccessRemoval, Behaviour, ConsoleRules
 from reconciler.model.state import Reason
 from tests.simulators.manifests import ACCOUNT, PROVIDER, make_behaviour
 
@@ -36,3 +36,13 @@ def test_a_client_that_is_refused_names_the_console_and_not_how_to_make_a_client
     )
     remedy = remedy_for(Reason.CLIENT_REFUSED, ACCOUNT, provider=PROVIDER, behaviour=behaviour)
     assert (remedy.page, remedy.first) == ("https://example.com/console", "")
+
+
+def test_an_incident_names_what_ends_everybodys_grants_at_this_provider():
+    causes = ({"what": "the app's scopes were changed", "ends": "application"}, {"what": "a password changed"})
+    behaviour = Behaviour.model_validate({"refreshToken": {"causes": causes, "reuseRevokes": True}})
+    incident = remedy_for(Reason.PROVIDER_INCIDENT, ACCOUNT, behaviour=behaviour)
+    assert incident.do.endswith("What ends everybody's grants there: the app's scopes were changed.")
+    assert remedy_for(Reason.PROVIDER_INCIDENT, ACCOUNT).do.endswith("the others follow.")
+    interrupted = remedy_for(Reason.INTERRUPTED_ROTATION, ACCOUNT, behaviour=behaviour)
+    assert interrupted.do.endswith("ends the whole grant where a spent token comes again.")

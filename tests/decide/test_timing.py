@@ -151,3 +151,18 @@ def test_twice_the_commit_deadline_fits_before_expiry_wherever_half_a_life_allow
     if rotation.needs_intent and life >= HOUR:
         assert left >= 30 * MIN
     assert hard(life) <= 5 * MIN
+
+
+def test_a_token_that_a_refresh_ends_at_once_is_refreshed_late():
+    early = assess(HOUR, T0, T0 + 40 * MIN, rotation=Rotation.SINGLE_USE)
+    late = assess(HOUR, T0, T0 + 40 * MIN, rotation=Rotation.SINGLE_USE, dies_at_refresh=True)
+    assert (early.due, late.due) == (True, False)
+    assert late.due_at == T0 + 55 * MIN
+    asked = assess(HOUR, T0, T0, rotation=Rotation.SINGLE_USE, dies_at_refresh=True, due_within=20 * MIN)
+    assert asked.due_at == T0 + 40 * MIN
+
+
+def test_a_provider_that_refreshes_only_in_the_last_part_of_a_life_is_not_asked_before():
+    timing = assess(10 * MIN, T0, T0 + 9 * MIN, last_of_life=timedelta(seconds=30), due_within=8 * MIN)
+    assert not timing.due
+    assert timing.due_at == T0 + timedelta(minutes=9, seconds=30)

@@ -37,6 +37,8 @@ FULL = GrantRecord(
     consented_at=T0,
     refresh_expires_at=T0 + timedelta(days=90),
     refresh_idle=timedelta(days=30),
+    kept={"realmId": "4620", "instance_url": "https://na1.example.com"},
+    redirect_uri="http://127.0.0.1:49152/callback",
     token_set=TokenSet(
         access_token=Secret("access-1"),
         token_type="Bearer",

@@ -24,10 +24,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
-from reconciler.model.behaviour import Rotation
+from reconciler.model.behaviour import RequestShape, Rotation
 from reconciler.model.endpoint import TrustedUrl, parse_url
 from reconciler.model.ready import ClientCredentials
 from reconciler.model.secret import Secret, SecretBytes
+from reconciler.ports import PLAIN_REQUEST
 
 JSON_HEADERS = {"content-type": "application/json", "cache-control": "no-store"}
 
@@ -175,6 +176,7 @@ class TokenEndpointSimulator:
         form: Mapping[str, str | Secret],
         client: ClientCredentials | None,
         fresh_connection: bool = False,
+        shape: RequestShape = PLAIN_REQUEST,
     ) -> Outcome:
         plain = {k: v.reveal() if isinstance(v, Secret) else v for k, v in form.items()}
         self.on_request(plain)
@@ -192,7 +194,9 @@ class TokenEndpointSimulator:
             self.seen.append(Seen(urlsplit(str(url)).path, plain, client_id, fresh_connection, outcome))
             return _no_answer(Fault.LOST_AFTER) if fault is Fault.LOST_AFTER else said
 
-    def get(self, url: TrustedUrl, *, bearer: Secret) -> Outcome:
+    def get(
+        self, url: TrustedUrl, *, bearer: Secret, header: str = "Authorization", scheme: str = "Bearer"
+    ) -> Outcome:
         """Userinfo: the subject of the access token."""
         with self._lock:
             if self.get_faults:

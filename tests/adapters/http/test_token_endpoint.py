@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -14,7 +15,7 @@ from reconciler.adapters.http import HttpClient, HttpPolicy
 from reconciler.adapters.registration import HttpRegistrationEndpoint
 from reconciler.adapters.token_endpoint import HttpTokenEndpoint
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer
-from reconciler.model.behaviour import BasicEncoding, ClientAuth
+from reconciler.model.behaviour import BasicEncoding, ClientAuth, RequestShape
 from reconciler.model.endpoint import TrustedUrl, parse_url
 from reconciler.model.ready import ClientCredentials
 from reconciler.model.secret import Secret
@@ -139,4 +140,76 @@ def test_metadata_is_fetched_without_credentials(server, client):
     assert isinstance(said, HttpAnswer)
     first, headers, _ = taken_apart(server.requests[0])
     assert first == "GET /.well-known/openid-configuration HTTP/1.1"
+    assert "authorization" not in headers
+
+
+# ------------------------------------------------------------------------- servers that depart from RFC 6749
+
+
+def asked(server: RawServer, client: HttpClient, shape: dict[str, Any], auth: ClientAuth = ClientAuth.POST):
+    said = HttpTokenEndpoint(client).post(
+        trusted(server),
+        form={"grant_type": "refresh_token", "refresh_token": Secret("r t")},
+        client=ClientCredentials("id", Secret("s&s"), auth),
+        shape=RequestShape.model_validate(shape),
+    )
+    assert isinstance(said, HttpAnswer)
+    return taken_apart(server.requests[0])
+
+
+def test_a_server_that_wants_json_gets_the_same_fields_as_json(server, client):
+    first, headers, body = asked(
+        server, client, {"body": "json", "headers": {"Notion-Version": "2022-06-28"}}
+    )
+    assert first == "POST /token HTTP/1.1"
+    assert (headers["content-type"], headers["notion-version"]) == ("application/json", "2022-06-28")
+    assert json.loads(body) == {
+        "grant_type": "refresh_token",
+        "refresh_token": "r t",
+        "client_id": "id",
+        "client_secret": "s&s",
+    }
+
+
+def test_a_server_that_wants_a_query_gets_a_get_without_a_body(server, client):
+    shape = {
+        "body": "query",
+        "grantType": "ig_refresh_token",
+        "names": {"refresh_token": "access_token"},
+        "omit": ["client_id", "client_secret"],
+    }
+    first, headers, body = asked(server, client, shape)
+    assert first == "GET /token?grant_type=ig_refresh_token&access_token=r+t HTTP/1.1"
+    assert body == b""
+    assert "content-type" not in headers
+
+
+def test_a_field_is_sent_by_the_servers_own_name_once(server, client):
+    _, _, body = asked(server, client, {"names": {"client_id": "client_key"}, "omit": ["grant_type"]})
+    assert parse_qs(body.decode()) == {
+        "refresh_token": ["r t"],
+        "client_secret": ["s&s"],
+        "client_key": ["id"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("auth", "expected"),
+    [
+        (ClientAuth.BEARER, "Bearer s&s"),
+        (ClientAuth.SECRET_AS_USER, "Basic " + base64.b64encode(b"s&s:").decode()),
+    ],
+)
+def test_a_secret_that_authenticates_alone_stands_in_the_header_only(server, client, auth, expected):
+    _, headers, body = asked(server, client, {}, auth)
+    assert headers["authorization"] == expected
+    assert parse_qs(body.decode()).keys() == {"grant_type", "refresh_token"}
+
+
+def test_an_api_with_a_header_of_its_own_gets_the_token_there(server, client):
+    HttpTokenEndpoint(client).get(
+        trusted(server), bearer=Secret("at"), header="Authentication", scheme="bearer"
+    )
+    _, headers, _ = taken_apart(server.requests[0])
+    assert headers["authentication"] == "bearer at"
     assert "authorization" not in headers

@@ -128,6 +128,8 @@ def store() -> str:
         "`--prune`, and there only `--purge` destroys.",
         "## What workloads read\n\n`tokens/<namespace>/<account>` holds exactly:",
         block(_PUBLISHED, "json"),
+        "Where a base keeps identifiers that nobody could call its API without (QuickBooks' `realmId`, Salesforce's "
+        '`instance_url`), they stand beside these as `"values": {"realmId": "…"}`. No value is a secret.',
         "`scope` is space separated. Read the newest version each time a token is needed, or at the latest when `expires_at` is "
         "near: it is replaced before it dies.",
         "## Metadata of `tokens/<namespace>/<account>`\n\n" + _keys(_account(), ACCOUNT_KEYS),
