@@ -39,7 +39,10 @@ def test_a_client_that_is_refused_names_the_console_and_not_how_to_make_a_client
 
 
 def test_an_incident_names_what_ends_everybodys_grants_at_this_provider():
-    causes = ({"what": "the app's scopes were changed", "ends": "application"}, {"what": "a password changed"})
+    causes = (
+        {"what": "the app's scopes were changed", "ends": "application"},
+        {"what": "a password changed"},
+    )
     behaviour = Behaviour.model_validate({"refreshToken": {"causes": causes, "reuseRevokes": True}})
     incident = remedy_for(Reason.PROVIDER_INCIDENT, ACCOUNT, behaviour=behaviour)
     assert incident.do.endswith("What ends everybody's grants there: the app's scopes were changed.")

@@ -30,6 +30,12 @@ TITLES = {
     "AccessRemoval": "server.accessRemoval",
     "ConsoleRules": "server.console",
     "RateRules": "server.rate",
+    "RateLimit": "server.rate.limit",
+    "RequestShape": "server.request",
+    "CallbackRules": "server.callback",
+    "Cause": "server.refreshToken.causes",
+    "LiveLimit": "server.refreshToken.maxLive",
+    "Announcement": "announced",
 }
 WORDS = {
     "Metadata.name": "the object's name",
@@ -57,6 +63,14 @@ WORDS = {
     "ConsoleRules.url": "the page",
     "ConsoleRules.steps": "in words",
     "RateRules.perSecond": "requests a second",
+    "RateLimit.requests": "how many",
+    "RateLimit.per": "within any span of this length",
+    "RequestShape.body": "`form`; `json`; or `query`: a GET with the fields in its URL",
+    "LiveLimit.count": "so many",
+    "RefreshTokenRules.maxLive": "how many grants live at a time: the next one ends the oldest",
+    "Announcement.what": "what will change, in words",
+    "Behaviour.announced": "what the provider has announced",
+    "ServerRules.callback": "what the browser brings back",
     "AccountSpec.refresh": "when to refresh",
     **{
         f"ResponseFields.{name}": "path of this field"
@@ -69,6 +83,9 @@ WORDS = {
             "error",
             "errorDescription",
         )
+    },
+    **{
+        "ResponseFields.expiresInUnit": "what `expiresIn` is counted in",
     },
 }
 """For the keys that the models themselves do not explain."""
