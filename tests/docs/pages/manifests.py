@@ -84,9 +84,7 @@ WORDS = {
             "errorDescription",
         )
     },
-
-        "ResponseFields.expiresInUnit": "what `expiresIn` is counted in"
-    ,
+    "ResponseFields.expiresInUnit": "what `expiresIn` is counted in",
 }
 """For the keys that the models themselves do not explain."""
 _ORDER = (Kind.PROVIDER, Kind.ACCOUNT, Kind.BASE_PROVIDER)
