@@ -127,6 +127,14 @@ class Layout:
     def fingerprint_key(self) -> StorePath:
         return self.folder("meta", "fingerprint-key")
 
+    @property
+    def web_key(self) -> StorePath:
+        return self.folder("meta", "web-key")
+
+    @property
+    def used_marks(self) -> StorePath:
+        return self.folder("meta", "used")
+
     def provider(self, address: Address) -> StorePath:
         return self.folder("providers", address.namespace, address.name)
 
