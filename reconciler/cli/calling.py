@@ -27,6 +27,7 @@ from reconciler.model.answer import HttpAnswer, NoAnswer, Outcome
 from reconciler.model.endpoint import Origin
 from reconciler.model.observed import Observed
 from reconciler.model.store_path import Layout
+from reconciler.model.trust import TrustSettings
 from reconciler.ports import SecretStore
 
 
@@ -79,30 +80,10 @@ def calling(
             closing.enter_context(session.events.showing_progress())
         observed = with_tightened_trust(session.settings, look(store, layout))
         trust = FIRST_SETTINGS if observed.trust is None else observed.trust.settings
-        client = HttpClient(http_policy(session.settings, trust), note=_noting(session.events))
+        client = make_client(session, trust)
         closing.callback(client.close)
-        run = Run(
-            store=store,
-            layout=layout,
-            clock=SystemClock(session.stop),
-            entropy=SystemEntropy(),
-            events=session.events,
-            endpoint=HttpTokenEndpoint(client),
-            holder=this_process(),
-            fingerprint_key=key,
-            owner=session.settings.owner,
-            tool=TOOL,
-            commit=session.settings.commit,
-            jobs=jobs,
-            limits=session.settings.limits,
-            stop=session.stop,
-            is_dead=is_dead,
-        )
-        ports = ProviderPorts(
-            secrets=SecretReader(store),
-            metadata=HttpMetadataEndpoint(client) if discover else None,
-            registration=HttpRegistrationEndpoint(client) if discover else None,
-        )
+        run = make_run(session, store, layout, key=key, client=client, jobs=jobs)
+        ports = make_ports(store, client, discover=discover)
         if signals:
             closing.enter_context(
                 stopping(
@@ -112,3 +93,40 @@ def calling(
                 )
             )
         yield Calling(run, ports, observed)
+
+
+def make_client(session: Session, trust: TrustSettings) -> HttpClient:
+    """For calls to providers, as trust's settings admit them. To be closed."""
+    return HttpClient(http_policy(session.settings, trust), note=_noting(session.events))
+
+
+def make_run(
+    session: Session, store: SecretStore, layout: Layout, *, key: bytes, client: HttpClient, jobs: int
+) -> Run:
+    """What all work on this store shares. `key`: the store's fingerprint key."""
+    return Run(
+        store=store,
+        layout=layout,
+        clock=SystemClock(session.stop),
+        entropy=SystemEntropy(),
+        events=session.events,
+        endpoint=HttpTokenEndpoint(client),
+        holder=this_process(),
+        fingerprint_key=key,
+        owner=session.settings.owner,
+        tool=TOOL,
+        commit=session.settings.commit,
+        jobs=jobs,
+        limits=session.settings.limits,
+        stop=session.stop,
+        is_dead=is_dead,
+    )
+
+
+def make_ports(store: SecretStore, client: HttpClient, *, discover: bool) -> ProviderPorts:
+    """`discover`: issuers may be asked, and clients registered."""
+    return ProviderPorts(
+        secrets=SecretReader(store),
+        metadata=HttpMetadataEndpoint(client) if discover else None,
+        registration=HttpRegistrationEndpoint(client) if discover else None,
+    )

@@ -56,6 +56,23 @@ def redirect_uri(provider: DesiredProvider, *, paste: bool = False) -> RedirectU
     return chosen.pasted() if paste else chosen
 
 
+def accepts_callback(provider: DesiredProvider, callback: str) -> bool:
+    """True where a browser may be sent back to `callback`: it is declared as it stands, or as a loopback URI without a
+    port, which stands for any port (RFC 8252 §7.3)."""
+    port = urlsplit(callback).port
+    declared = [_read(text) for text in provider.redirect_uris]
+    return any(
+        uri.registered == callback
+        or (
+            uri.mode is RedirectMode.LISTEN
+            and uri.port is None
+            and port is not None
+            and uri.at(port) == callback
+        )
+        for uri in declared
+    )
+
+
 def _read(text: str) -> RedirectUri:
     try:
         parts = urlsplit(text)

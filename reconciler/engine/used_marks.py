@@ -54,8 +54,9 @@ def mark_path(run: Run, mark: str, *, until: datetime) -> StorePath:
     return run.layout.used_marks.child(f"{until:%Y%m%d}-{mark}")
 
 
-def claim(run: Run, mark: str, *, until: datetime) -> Claim | Taken:
-    """PathDenied, StoreError."""
+def claim(run: Run, mark: str, *, until: datetime, for_good: bool = False) -> Claim | Taken:
+    """Ours, to be settled later; `for_good`: used up at once. PathDenied, StoreError."""
+    wanted = MarkState.USED if for_good else MarkState.WORKING
     path, now = mark_path(run, mark, until=until), run.clock.now()
     op = run.entropy.token(_OP_BYTES)
     for _ in range(_TRIES):
@@ -63,17 +64,19 @@ def claim(run: Run, mark: str, *, until: datetime) -> Claim | Taken:
         stands = _read(stored.document)
         if stands is not None:
             state, at, by = stands
-            if state is MarkState.WORKING and by == op:
+            if by == op:
                 return Claim(path, stored.version)
             if state is MarkState.USED or (state is MarkState.WORKING and now - at < _TAKEN_OVER):
                 return Taken(state is MarkState.USED, at)
         try:
-            return Claim(path, run.store.write(path, _mark(MarkState.WORKING, now, op), cas=stored.version))
+            return Claim(path, run.store.write(path, _mark(wanted, now, op), cas=stored.version))
         except CasConflict:
             continue
         except WriteUnclear:
             run.clock.sleep(_PAUSE)
-    raise StoreUnreachable(f"{path}: the store gives no clear answer to a write", hint="try again in a minute")
+    raise StoreUnreachable(
+        f"{path}: the store gives no clear answer to a write", hint="try again in a minute"
+    )
 
 
 def is_used(run: Run, mark: str, *, until: datetime) -> datetime | None:

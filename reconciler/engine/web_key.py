@@ -7,6 +7,7 @@ operator deletes `meta/web-key`; the next start makes another.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 
@@ -39,10 +40,9 @@ def web_key(run: Run) -> bytes:
 
 def _make(run: Run, absent: Stored) -> Stored:
     fresh = hashlib.sha256(run.entropy.token(_KEY_BYTES).encode()).hexdigest()
-    try:
+    # Somebody else made it, or we did: what stands there now counts.
+    with contextlib.suppress(CasConflict, WriteUnclear):
         run.store.write(run.layout.web_key, Document({"key": Secret(fresh)}), cas=absent.version)
-    except (CasConflict, WriteUnclear):
-        pass  # somebody else made it, or we did: what stands there now counts
     stored = run.store.read(run.layout.web_key)
     if stored.document is None:
         raise StoreUnreachable("the page's key could not be stored", hint="try again")

@@ -70,9 +70,7 @@ def _verified(token: Secret, keys: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _is_signing(key: Any) -> bool:
     return (
-        isinstance(key, Mapping)
-        and key.get("use", "sig") == "sig"
-        and key.get("kty") in ("RSA", "EC", "OKP")
+        isinstance(key, Mapping) and key.get("use", "sig") == "sig" and key.get("kty") in ("RSA", "EC", "OKP")
     )
 
 

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import socket as socket_module
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from waitress.server import create_server
@@ -20,10 +21,11 @@ from reconciler.errors import UsageError, clean
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-HEADER_BYTES = 32 * 1024
+HEADER_BYTES = 64 * 1024
 BODY_BYTES = 32 * 1024
 THREADS = 16
 _PATIENCE = 30
+_TICK = 0.2
 
 
 def bind(host: str, port: int) -> socket_module.socket:
@@ -73,7 +75,7 @@ class Listener:
             cleanup_interval=10,
             max_request_header_size=HEADER_BYTES,
             max_request_body_size=BODY_BYTES,
-            clear_untrusted_proxy_headers=False,
+            clear_untrusted_proxy_headers=True,
             log_socket_errors=False,
             **behind,
         )
@@ -89,7 +91,7 @@ class Listener:
         if self._thread.ident is not None:
             self._server.pull_trigger()
             self._thread.join()
-        self._server.task_dispatcher.shutdown(cancel_pending=False, timeout=_PATIENCE)
+        self._server.task_dispatcher.shutdown(timeout=_PATIENCE)
         for channel in list(self._server.active_channels.values()):
             with contextlib.suppress(OSError):
                 channel.handle_close()
@@ -98,3 +100,11 @@ class Listener:
     def _run(self) -> None:
         while not self._stopping.is_set():
             loop(timeout=30.0, use_poll=True, map=self._sockets, count=1)
+        self._server.accepting = False
+        ends_at = time.monotonic() + _PATIENCE
+        while self._is_answering() and time.monotonic() < ends_at:
+            loop(timeout=_TICK, use_poll=True, map=self._sockets, count=1)
+
+    def _is_answering(self) -> bool:
+        channels = list(self._server.active_channels.values())
+        return any(channel.requests or channel.total_outbufs_len for channel in channels)

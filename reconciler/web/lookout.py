@@ -117,9 +117,7 @@ class Lookout:
             providers={provider.address: provider} if provider else {},
         )
         back, store = self._back, self._back.run.store
-        observed = back.tighten(
-            observe(store, back.run.layout, alone, jobs=back.jobs, accounts={address})
-        )
+        observed = back.tighten(observe(store, back.run.layout, alone, jobs=back.jobs, accounts={address}))
         status = make_status(alone, observed, back.options)
         report = next((found for found in status.accounts if found.address == address), None)
         if report is None:

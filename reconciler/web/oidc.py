@@ -124,7 +124,9 @@ class OidcLogin:
         """Who signed in, and where they wanted to go. LoginFailed, ProviderFailed, ProviderUnreachable."""
         begun = self._sealer.open(kept, purpose=_PURPOSE, now=self._clock.now())
         if begun is None:
-            raise LoginFailed("this browser did not begin to sign in, or did so too long ago", hint="sign in again")
+            raise LoginFailed(
+                "this browser did not begin to sign in, or did so too long ago", hint="sign in again"
+            )
         found = self._about_issuer()
         request = AuthorizationRequest(
             url="",
@@ -159,7 +161,9 @@ class OidcLogin:
                     self._issuer = (found, self._clock.monotonic())
                 return found
             problem = found
-        raise ProviderUnreachable(f"signing in does not work now: {problem.message}", hint="try again in a minute")
+        raise ProviderUnreachable(
+            f"signing in does not work now: {problem.message}", hint="try again in a minute"
+        )
 
     def _exchange(self, found: IssuerMetadata, *, code: Secret, verifier: Secret) -> Secret:
         url = parse_url(found.endpoints["token"], allow_loopback_http=self._loopback)

@@ -68,9 +68,7 @@ class Query:
 
     @property
     def is_empty(self) -> bool:
-        return not (
-            self.text or self.provider or self.namespace or self.owner or self.state or self.within
-        )
+        return not (self.text or self.provider or self.namespace or self.owner or self.state or self.within)
 
     def parameters(self, **changed: str | int | None) -> dict[str, str]:
         """As a query string's pairs, what is empty left out."""

@@ -92,9 +92,7 @@ class Sessions:
         )
 
     def drop_cookie(self, response: Response, name: str, *, path: str = "/") -> None:
-        response.delete_cookie(
-            name, httponly=True, samesite="Lax", secure=self._settings.secure, path=path
-        )
+        response.delete_cookie(name, httponly=True, samesite="Lax", secure=self._settings.secure, path=path)
 
     def form_token(self, browser: Browser) -> str:
         return hmac.new(self._forms, browser.sid.encode(), hashlib.sha256).hexdigest()

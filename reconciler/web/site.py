@@ -81,13 +81,18 @@ class SiteSettings:
 
 def parse_listen(text: str) -> tuple[str, int]:
     """`127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080`; UsageError otherwise."""
+    bad = UsageError(
+        f"'{clean(text, cap=80)}' is nothing to listen on", hint="write ADDRESS:PORT, like 127.0.0.1:8080"
+    )
+    if any(sign in text for sign in "/@?#"):
+        raise bad
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
     except ValueError:
-        host, port = None, None
-    if not host or port is None or parts.path or "@" in text:
-        raise UsageError(f"'{clean(text, cap=80)}' is nothing to listen on", hint="write ADDRESS:PORT, like 127.0.0.1:8080")
+        raise bad from None
+    if not host or port is None:
+        raise bad
     return host, port
 
 

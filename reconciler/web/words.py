@@ -149,5 +149,9 @@ def summary(needed: int, total: int) -> str:
         return "There are no accounts here yet."
     accounts = "account" if total == 1 else "accounts"
     if not needed:
-        return f"All is well: none of {total:,} {accounts} needs you." if total > 1 else "All is well: 1 account."
+        return (
+            f"All is well: none of {total:,} {accounts} needs you."
+            if total > 1
+            else "All is well: 1 account."
+        )
     return f"{needed:,} of {total:,} {accounts} {'needs' if needed == 1 else 'need'} you."
