@@ -57,7 +57,7 @@ lock: $(VENV)/.lock-tool/.installed ## resolve the requirements again, with hash
 	done
 
 clean: ## remove what the targets above made in this folder
-	rm -rf $(VENV) $(DEMO_VENV) tests/servers/oidc-provider/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(DEMO_VENV) tests/servers/oidc-provider/node_modules tests/servers/axe/node_modules tests/web/pictures .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Installing: hash-locked requirements first, then the package itself without looking anything up.
 $(VENV)/.installed: requirements/dev.txt pyproject.toml

@@ -41,6 +41,7 @@ _NEEDS = {
     "oidc_provider": "oidc_provider",
     "oidc_provider_server": "oidc_provider",
     "start_oidc_provider": "oidc_provider",
+    "chromium": "chromium",
 }
 
 

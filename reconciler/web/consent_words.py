@@ -17,6 +17,8 @@ from reconciler.web.lookout import Closeup
 from reconciler.web.words import Tone
 
 _AGAIN = re.compile(r"(?:(?:then )?run|begin) again: reconciler consent \S+")
+_KEEPS_ALIVE = frozenset({"offline_access", "openid"})
+_NAMELESS = frozenset({None, "custom", "oidc"})
 _COMMAND = re.compile(r"reconciler \w+")
 
 
@@ -36,14 +38,17 @@ class Asked:
 
 def what_is_asked(close: Closeup, account: DesiredAccount, provider: DesiredProvider) -> Asked:
     removal = provider.behaviour.access_removal
-    count = len(account.scopes)
-    some = " and ".join(clean(scope) for scope in account.scopes)
+    # What only keeps the access alive is no access to anything: it stands in the list below the sentence.
+    scopes = [s for s in account.scopes if s not in account.added_scopes and s not in _KEEPS_ALIVE]
+    scopes = scopes or list(account.scopes)
+    count = len(scopes)
+    some = " and ".join(clean(scope) for scope in scopes)
     return Asked(
         who=account.address.short,
         what=some
         if 0 < count <= 2
         else (f"{count} permissions, listed below" if count else "what its client may do"),
-        provider=clean(provider.base or provider.address.name),
+        provider=clean(provider.base if provider.base_shipped and provider.base not in _NAMELESS else provider.address.name),
         host=authorization_host(close),
         purpose=clean(account.description or "").rstrip("."),
         owner=clean(account.owner or ""),
@@ -77,22 +82,14 @@ class Ending:
 def ending_of(result: Result) -> Ending:
     """The page's words for a result."""
     if result.outcome is Outcome.DONE:
-        partly = any(warning.startswith("not granted") for warning in result.warnings)
-        if partly:
-            return Ending(
-                Tone.SOON,
-                "Connected, but not all was granted.",
-                _sentence(result.message.partition(", written to")[0]),
-                "Connect again and leave every box ticked, if the account needs them all.",
-                tuple(map(_sentence, result.warnings)),
-            )
-        return Ending(
-            Tone.GOOD,
-            "Connected.",
-            _sentence(result.message.partition(", written to")[0]),
-            "",
-            tuple(map(_sentence, result.warnings)),
-        )
+        until = result.message.partition(", written to")[0].partition("good until ")[2]
+        text = "The access is stored, and is kept alive from here on."
+        text += f" Its first token is good until {until}, UTC." if until else ""
+        notes = tuple(map(_sentence, result.warnings))
+        if any(warning.startswith("not granted") for warning in result.warnings):
+            step = "Connect again and leave every box ticked, if the account needs them all."
+            return Ending(Tone.SOON, "Connected, but not all was granted.", text, step, notes)
+        return Ending(Tone.GOOD, "Connected.", text, "", notes)
     denied = "denied" in result.error
     title = "Access was not given." if denied else "It is not connected."
     return Ending(Tone.BAD, title, _sentence(result.error), next_step(result.hint))

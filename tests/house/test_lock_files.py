@@ -91,8 +91,9 @@ def test_what_the_package_imports_is_declared():
         assert undeclared == set()
 
 
-def test_the_npm_lock_file_has_hashes_and_names_no_address():
-    lock = json.loads((ROOT / "tests/servers/oidc-provider/package-lock.json").read_text())
+@pytest.mark.parametrize("home", ["oidc-provider", "axe"])
+def test_an_npm_lock_file_has_hashes_and_names_no_address(home: str):
+    lock = json.loads((ROOT / "tests/servers" / home / "package-lock.json").read_text())
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert [name for name, entry in packages.items() if not entry.get("integrity")] == []
     assert [name for name, entry in packages.items() if "resolved" in entry] == []

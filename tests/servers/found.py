@@ -15,8 +15,10 @@ import pytest
 from tests.servers.vault_server import version_of
 
 HERE = Path(__file__).parent
+_AXE = HERE / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 # OpenBao is tried where a machine has it; nothing installs it, so nothing may require it.
-REQUIRED = ("vault", "oidc-provider")
+REQUIRED = ("vault", "oidc-provider", "chromium")
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 
 @cache
@@ -45,6 +47,19 @@ def oidc_provider_home() -> Path | None:
     return home if there else None
 
 
+@cache
+def chromium_binary() -> Path | None:
+    """A browser on PATH, where axe-core is there to look at its pages with."""
+    found = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
+    return Path(found) if found and _AXE.exists() else None
+
+
+@cache
+def axe_script() -> str:
+    """axe-core, as it is evaluated in a page."""
+    return _AXE.read_text(encoding="utf-8")
+
+
 def require(server: str, found: Path | None) -> Path:
     """`found`; without it the test is skipped, or failed where servers are required."""
     if found is not None:
@@ -62,5 +77,9 @@ def describe() -> str:
         for name, binary in (("vault", vault_binary()), ("openbao", openbao_binary()))
     ]
     return "servers: " + " · ".join(
-        [*kept, "oidc-provider" if oidc_provider_home() else "oidc-provider: not found"]
+        [
+            *kept,
+            "oidc-provider" if oidc_provider_home() else "oidc-provider: not found",
+            "chromium" if chromium_binary() else "chromium: not found",
+        ]
     )

@@ -17,7 +17,7 @@ def test_a_missing_server_skips_and_says_how_to_get_it(monkeypatch):
         require("vault", None)
 
 
-@pytest.mark.parametrize("server", ["vault", "oidc-provider"])
+@pytest.mark.parametrize("server", ["vault", "oidc-provider", "chromium"])
 def test_a_missing_server_fails_where_servers_are_required(monkeypatch, server):
     monkeypatch.setenv("RECONCILER_REQUIRE_SERVERS", "1")
     with pytest.raises(pytest.fail.Exception, match="make servers"):

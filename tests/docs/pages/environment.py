@@ -26,6 +26,8 @@ BEHAVIOUR = {
     "least three times the one above",
     "RECONCILER_PROXY": "an `http://` proxy for calls to providers; the usual proxy variables are not read",
     "RECONCILER_CA_FILE": "certificate authorities (PEM) for calls to providers, in the place of the usual ones",
+    "RECONCILER_OIDC_CLIENT_SECRET": "`serve`: the secret of the page's own client, instead of its file",
+    "RECONCILER_PROXY_SECRET": "`serve`: what proves the proxy before the page, instead of its file; 16 characters or more",
     "RECONCILER_TRUST": "a tighter mode than the stored one: `catalogue` or `strict`; it never widens",
     "RECONCILER_ALLOWED_HOSTS": "of the stored allowed hosts only these, comma separated; it never widens",
     "RECONCILER_LOOPBACK": "`0` or `false`: loopback is refused although the store admits it; it never widens",

@@ -114,6 +114,16 @@ def store() -> str:
             "reconciler may create, only `trust` may change, `plan` reads",
         ),
         (code(layout.format), "format of the store; its presence says that there is one", "`init-store`"),
+        (
+            code(layout.web_key),
+            "what the Accounts page signs links and seals sessions with; deleted, all links and sessions end",
+            "`serve` and `consent-link` make and read it",
+        ),
+        (
+            code(f"{layout.used_marks}/<day>-<mark>"),
+            "one for each callback and each consent link that was used up; swept away after its day",
+            "`serve`",
+        ),
         (code(layout.fingerprint_key), "the key of all fingerprints", "`init-store`; reconciler reads"),
     ]
     example = binding_path(layout, "clients/sales/crm")

@@ -1,0 +1,68 @@
+"""A town with its page served, and a Chromium to look at it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from reconciler.sandbox import Sandbox, SandboxConfig, TokenPolicy
+from tests.cli.keyboard import Keyboard
+from tests.cli.town import Town
+from tests.servers.found import chromium_binary, require
+from tests.web.browser import Person
+from tests.web.browser import chromium as open_chromium
+from tests.web.served import Served
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(SandboxConfig(policy=TokenPolicy(access_token_seconds=3600))) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Keyboard:
+    return Keyboard(tmp_path, {"RECONCILER_STORE": f"sqlite://{tmp_path}/store/store.db"})
+
+
+@pytest.fixture
+def town(sandbox: Sandbox, desk: Keyboard) -> Town:
+    """Registered; nobody has consented."""
+    sandbox.clear_faults()
+    sandbox.reset_counters()
+    town = Town(sandbox, desk)
+    town.found()
+    desk.run("reconcile", expect=0)
+    return town
+
+
+@pytest.fixture
+def served(town: Town) -> Iterator[Served]:
+    """The town's page, on this machine alone."""
+    running = Served(town.desk)
+    running.start()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with open_chromium(require("chromium", chromium_binary())) as browser:
+        yield browser
+
+
+@pytest.fixture
+def people(chromium: Browser) -> Iterator[Callable[..., Person]]:
+    """`people(phone=…, dark=…, script=…)`: somebody with a private window of their own."""
+    there: list[Person] = []
+
+    def somebody(**how: bool) -> Person:
+        there.append(Person.new(chromium, **how))
+        return there[-1]
+
+    yield somebody
+    for person in there:
+        person.close()
