@@ -48,7 +48,11 @@ def what_is_asked(close: Closeup, account: DesiredAccount, provider: DesiredProv
         what=some
         if 0 < count <= 2
         else (f"{count} permissions, listed below" if count else "what its client may do"),
-        provider=clean(provider.base if provider.base_shipped and provider.base not in _NAMELESS else provider.address.name),
+        provider=clean(
+            provider.base
+            if provider.base_shipped and provider.base not in _NAMELESS
+            else provider.address.name
+        ),
         host=authorization_host(close),
         purpose=clean(account.description or "").rstrip("."),
         owner=clean(account.owner or ""),

@@ -91,7 +91,8 @@ class Person:
         # Evaluated past the page's policy, which lets no script run; the page itself has none.
         self.page.evaluate(axe_script())
         found: dict[str, Any] = self.page.evaluate(
-            "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']})", RULES
+            "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']})",
+            RULES,
         )
         return [
             f"{one['id']}: {one['help']}: {json.dumps([node['html'][:160] for node in one['nodes'][:3]])}"
