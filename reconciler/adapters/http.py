@@ -44,7 +44,7 @@ _OVERHEAD = 4
 _KEEP_ALIVE_SECONDS = 4.0
 """Below the five seconds after which common servers close an idle connection: no race with their closing."""
 _IDLE_LINES = 64
-_USER_AGENT = b"reconciler"
+_USER_AGENT = "reconciler"
 
 __all__ = ["HttpClient", "HttpPolicy"]
 
@@ -68,6 +68,9 @@ class _Line:
 
 
 Note = Callable[[str, Origin, Outcome], None]
+Take = Callable[[bytes], object]
+Receive = Callable[[int, Mapping[str, str]], Take | None]
+"""Told status and headers of an answer, it says who takes the body, piece by piece; None: it is kept as usual."""
 
 
 class HttpClient:
@@ -114,22 +117,30 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         fresh_connection: bool = False,
+        receive: Receive | None = None,
     ) -> Outcome:
-        """One attempt. `cap` bounds the body in bytes. Header values are ASCII and hold no line break."""
-        outcome = self._ask(method, url, cap=cap, headers=headers, body=body, fresh=fresh_connection)
+        """One attempt. `cap` bounds the body in bytes. Header values are ASCII and hold no line break.
+
+        With `receive`, what it takes is not in the answer, and may have been cut where there is none. What it raises ends
+        the request and passes through, unless it is an OSError or a ValueError.
+        """
+
+        def make() -> httpcore.Request:
+            return _request(method, url, headers=headers, body=body)
+
+        outcome = self._ask(make, url, cap=cap, fresh=fresh_connection, receive=receive)
         if self._note is not None:
             self._note(method, url.origin, outcome)
         return outcome
 
     def _ask(
         self,
-        method: str,
+        make: Callable[[], httpcore.Request],
         url: Url,
         *,
         cap: int,
-        headers: Mapping[str, str] | None,
-        body: bytes | None,
         fresh: bool,
+        receive: Receive | None,
     ) -> Outcome:
         seconds = self._policy.deadline.total_seconds()
         budget = Budget(time.monotonic() + seconds, cap * _OVERHEAD + _HEADER_BYTES, seconds)
@@ -137,7 +148,7 @@ class HttpClient:
             return NoAnswer(Loss.NOT_SENT, "the address is not public")
         line = self._line(url.origin, budget, fresh=fresh)
         try:
-            answer = _exchange(line, _request(method, url, headers=headers, body=body), cap=cap)
+            answer = _exchange(line, make(), cap=cap, receive=receive)
         except Refused as refused:
             line.carrier.close()
             return NoAnswer(Loss.UNCLEAR if budget.sent else Loss.NOT_SENT, str(refused))
@@ -216,20 +227,22 @@ class HttpClient:
         return _Line(origin, backend, carrier)
 
 
-def _exchange(line: _Line, request: httpcore.Request, *, cap: int) -> HttpAnswer:
+def _exchange(line: _Line, request: httpcore.Request, *, cap: int, receive: Receive | None) -> HttpAnswer:
     response = line.carrier.handle_request(request)
     try:
         headers: dict[str, str] = {}
         for raw_name, raw_value in response.headers:
             name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        _refuse_early(headers, cap)
-        parts, size = [], 0
+        if request.method != b"HEAD":
+            _refuse_early(headers, cap)
+        parts: list[bytes] = []
+        size, take = 0, (receive and receive(response.status, headers)) or parts.append
         for part in response.iter_stream():
             size += len(part)
             if size > cap:
                 raise Refused(_too_large(cap))
-            parts.append(part)
+            take(part)
     finally:
         response.close()
     return HttpAnswer(response.status, headers, SecretBytes(b"".join(parts)))
@@ -253,14 +266,10 @@ def _request(
     origin = url.origin
     parts = urlsplit(url.text)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    fields = [
-        (b"host", str(origin).partition("://")[2].encode("ascii")),
-        (b"accept-encoding", b"identity"),
-        (b"user-agent", _USER_AGENT),
-    ]
-    fields += [
-        (name.lower().encode("ascii"), value.encode("ascii")) for name, value in (headers or {}).items()
-    ]
+    own = {"accept-encoding": "identity", "user-agent": _USER_AGENT}
+    own |= {name.lower(): value for name, value in (headers or {}).items()}
+    fields = [(b"host", str(origin).partition("://")[2].encode("ascii"))]
+    fields += [(name.encode("ascii"), value.encode("ascii")) for name, value in own.items()]
     if body is not None:
         fields.append((b"content-length", str(len(body)).encode("ascii")))
     return httpcore.Request(

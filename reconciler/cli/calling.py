@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import assert_never
 
 from reconciler.adapters.discovery import HttpMetadataEndpoint
@@ -95,9 +96,11 @@ def calling(
         yield Calling(run, ports, observed)
 
 
-def make_client(session: Session, trust: TrustSettings) -> HttpClient:
-    """For calls to providers, as trust's settings admit them. To be closed."""
-    return HttpClient(http_policy(session.settings, trust), note=_noting(session.events))
+def make_client(session: Session, trust: TrustSettings, *, deadline: timedelta | None = None) -> HttpClient:
+    """For calls to providers, as trust's settings admit them. To be closed. `deadline` None: the operator's setting."""
+    policy = http_policy(session.settings, trust)
+    policy = policy if deadline is None else replace(policy, deadline=deadline)
+    return HttpClient(policy, note=_noting(session.events))
 
 
 def make_run(

@@ -19,6 +19,11 @@ def save_plan(path: Path, document: str) -> None:
     """UsageError where it cannot be written; an earlier file stays as it was then."""
     draft = None
     try:
+        path = path.resolve()
+        if path.exists() and not path.is_file():
+            # A device or a pipe is written into: its name must stay its own, whoever runs this.
+            path.write_text(document, encoding="utf-8")
+            return
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
             draft = file.name
             file.write(document)

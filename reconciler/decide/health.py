@@ -219,11 +219,17 @@ def is_due(view: AccountView, state: AccountState, reason: Reason) -> bool:
 
 
 def _asks_for_another_token(view: AccountView) -> bool:
-    """Without a person behind it, a changed scope or client needs no consent, just a new token."""
+    """Without a person behind it, a changed scope, client or provider needs no consent, just a new token."""
     status = view.status
-    if view.is_person or view.account is None or status is None or not status.requested_scopes:
-        return not view.is_person and view.client_differs
-    return view.client_differs or set(view.account.scopes) != set(status.requested_scopes)
+    if view.is_person or view.account is None:
+        return False
+    if view.client_differs or view.provider_differs:
+        return True
+    return (
+        status is not None
+        and status.requested_scopes != ()
+        and set(view.account.scopes) != set(status.requested_scopes)
+    )
 
 
 def _not_before(view: AccountView) -> datetime | None:

@@ -205,6 +205,7 @@ def after_client_credentials(
         granted = granted_scopes(account.scopes, answer.scope, behaviour.scopes)
         seen = replace(
             status,
+            provider=str(account.provider),
             granted_scopes=granted,
             requested_scopes=account.scopes,
             client_id=client_id,

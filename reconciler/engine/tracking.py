@@ -108,9 +108,11 @@ def _found_grant(run: Run, account: DesiredAccount, view: AccountView) -> Accoun
 
 def _as_declared(status: AccountStatus, account: DesiredAccount, view: AccountView) -> AccountStatus:
     """`status` with what the manifest says now, in the state that follows from both."""
+    # Whose token stands there is not for a manifest to say: it is another provider's once that has given one.
+    had = status.grant_version or status.consented_at or status.client_id
     said = replace(
         status,
-        provider=status.provider if status.grant_version or status.consented_at else str(account.provider),
+        provider=status.provider if had else str(account.provider),
         manifest_digest=account.digest,
         owner=account.owner or "",
         source=str(account.location),

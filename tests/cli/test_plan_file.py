@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +94,15 @@ def test_what_was_not_reviewed_is_not_refreshed_by_its_new_manifest_either(town:
     results = town.result("reconcile", "--plan", "plan.json", expect=0)
     assert results["account/sales/crm"]["reason"] == "NotInPlan"
     assert [r for r in results.values() if r["action"] == "refresh"] == []
+
+
+def test_a_pipe_or_a_device_is_written_into_and_keeps_its_name(town: Town, tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        town.desk.run("plan", "--out", str(pipe), expect=0)
+        assert json.loads(os.read(reader, 65536))["kind"] == "plan"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
