@@ -14,7 +14,8 @@ from typing import Protocol, TypeAlias
 from reconciler.decide.authorization import Callback, CallbackRefused, RedirectUri
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
 from reconciler.model.behaviour import RequestShape
-from reconciler.model.endpoint import TrustedUrl, Url
+from reconciler.model.endpoint import Origin, TrustedUrl, Url
+from reconciler.model.inspection import LoginFacts, MountFacts
 from reconciler.model.ready import ClientCredentials
 from reconciler.model.secret import Document, Secret
 from reconciler.model.store_path import StorePath
@@ -35,9 +36,11 @@ __all__ = [
     "MetadataEndpoint",
     "MetadataStore",
     "NoAnswer",
+    "OriginProbe",
     "Outcome",
     "RegistrationEndpoint",
     "SecretStore",
+    "StoreInspector",
     "TokenEndpoint",
 ]
 
@@ -97,6 +100,34 @@ class SecretStore(MetadataStore, Protocol):
 
     def ensure_login(self, lasts: timedelta) -> None:
         """The login lives at least `lasts` from now, renewed or repeated if need be; LoginRefused otherwise."""
+        ...
+
+
+class StoreInspector(Protocol):
+    """What a store's server says of itself and of us. Nothing is changed, and no secret read."""
+
+    def mount(self, mount: str) -> MountFacts | None:
+        """None where the login may not see it."""
+        ...
+
+    def login(self) -> LoginFacts | None:
+        """None where the login may not ask about itself."""
+        ...
+
+    def allowed(self, paths: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """What the login may do at each path of Vault's API, in Vault's words. PathDenied where it may not ask."""
+        ...
+
+    def jwt_role(self, mount: str, name: str) -> Mapping[str, object] | None:
+        """A role of a JWT method, in Vault's keys; None where there is none. PathDenied where it may not be read."""
+        ...
+
+
+class OriginProbe(Protocol):
+    """Asks whether a host answers at all."""
+
+    def reach(self, origin: Origin) -> Outcome:
+        """One request without path or credential. Never raises for what the peer does."""
         ...
 
 

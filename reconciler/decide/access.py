@@ -12,7 +12,8 @@ In Vault the more specific path of a token's policies wins whole, so each role s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -197,6 +198,28 @@ def _path(reach: Reach, plane: str, path: StorePath, *, below: bool) -> str:
     return f"{path.mount or reach.mount}/{plane}/{path.text}{'/*' if below else ''}"
 
 
+def allowed_at(rules: Iterable[Rule], path: str) -> frozenset[str]:
+    """What these rules allow there, as Vault reads them: the longest pattern that fits wins whole."""
+    found = [rule for rule in rules if _fits(rule.path, path)]
+    return frozenset(max(found, key=lambda rule: len(rule.path)).capabilities) if found else frozenset()
+
+
+def _fits(pattern: str, path: str) -> bool:
+    expression = re.escape(pattern).replace(r"\+", "[^/]+").replace(r"\*", ".*")
+    return re.fullmatch(expression, path) is not None
+
+
 def policy_name(role: Role, reach: Reach) -> str:
     """`reconciler-plan`; of a part of the store, with the namespaces: `reconciler-consent-sales`."""
     return "-".join(("reconciler", role.value, *reach.namespaces))
+
+
+def role_of_policies(policies: Iterable[str]) -> tuple[Role, tuple[str, ...]] | None:
+    """The role, and the namespace it is narrowed to, whose policy's name is among these; None for none or several."""
+    found = set()
+    for policy in policies:
+        for role in Role:
+            name, _, namespace = policy.removeprefix("reconciler-").partition("-")
+            if policy.startswith("reconciler-") and name == role.value:
+                found.add((role, (namespace,) if namespace else ()))
+    return found.pop() if len(found) == 1 else None

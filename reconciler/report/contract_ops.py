@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 from reconciler.decide.access import Role
+from reconciler.decide.doctor import Check, Level
 from reconciler.decide.job_login import JwtRole
 
 
@@ -33,6 +34,31 @@ class PolicyDocument(TypedDict):
     jwtRole: JwtRole | None
 
 
+class FindingDocument(TypedDict):
+    """What one check found. `code` is the exit code that a failure asks for."""
+
+    check: Check
+    level: Level
+    message: str
+    hint: str | None
+    command: str | None
+    code: int
+
+
+class DoctorDocument(TypedDict):
+    """`reconciler doctor -o json`. `exit_code` is the process's."""
+
+    format_version: Literal[1]
+    kind: Literal["doctor"]
+    tool: str
+    store: str
+    time: str
+    summary: dict[str, int]
+    findings: list[FindingDocument]
+    exit_code: int
+
+
 OPS_DOCUMENTS: dict[str, tuple[str, Any]] = {
     "policy": ("what `reconciler policy -o json` writes", PolicyDocument),
+    "doctor": ("what `reconciler doctor -o json` writes", DoctorDocument),
 }

@@ -30,7 +30,7 @@ VERBS: tuple[tuple[str, ...], ...] = (
     ("status",), ("status", "-o", "json"), ("status", "-o", "markdown"),
     ("reconcile", "-v"), ("refresh", "--force", "-v", "--log-format", "json"),
     ("refresh", "--force", "-o", "json"), ("refresh", "--force", "-o", "markdown"), ("reconcile", "-o", "github"),
-    ("secret", "list"), ("trust", "--show"), ("policy", "plan"),
+    ("secret", "list"), ("trust", "--show"), ("policy", "plan"), ("doctor",), ("doctor", "-o", "json"),
     ("plan", "--out", "saved.plan"), ("reconcile", "--plan", "saved.plan"),
 )  # fmt: skip
 QUICK_VERBS: tuple[tuple[str, ...], ...] = (

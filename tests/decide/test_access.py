@@ -1,10 +1,17 @@
 """What each role may do: its rules are made from the layout, and hold what the design says that nobody may."""
 
-import re
-
 import pytest
 
-from reconciler.decide.access import NARROWABLE, Reach, Role, Rule, policy_name, rules_for
+from reconciler.decide.access import (
+    NARROWABLE,
+    Reach,
+    Role,
+    Rule,
+    allowed_at,
+    policy_name,
+    role_of_policies,
+    rules_for,
+)
 from reconciler.model.names import account_address, provider_address
 from reconciler.model.store_path import Layout, own_path, reference_path
 
@@ -17,13 +24,7 @@ def reach(*namespaces: str, **more: object) -> Reach:
 
 
 def allowed(rules: tuple[Rule, ...], path: str) -> set[str]:
-    """What Vault allows there: the longest pattern wins (`*` at the end: anything; `+`: one segment)."""
-    found = [rule for rule in rules if re.fullmatch(_expression(rule.path), path)]
-    return set(max(found, key=lambda rule: len(rule.path)).capabilities) if found else set()
-
-
-def _expression(pattern: str) -> str:
-    return re.escape(pattern).replace(r"\+", "[^/]+").replace(r"\*", ".*")
+    return set(allowed_at(rules, path))
 
 
 def data(path: object) -> str:
@@ -115,3 +116,17 @@ def test_a_narrowed_policy_has_a_name_of_its_own():
     assert {policy_name(role, reach("sales")) for role in NARROWABLE} == {
         f"reconciler-{role.value}-sales" for role in NARROWABLE
     }
+
+
+@pytest.mark.parametrize(
+    ("policies", "found"),
+    [
+        (["default", "reconciler-plan"], (Role.PLAN, ())),
+        (["reconciler-consent-sales"], (Role.CONSENT, ("sales",))),
+        (["default", "somebody-elses"], None),
+        (["reconciler-plan", "reconciler-reconcile"], None),
+        (["reconciler-planner"], None),
+    ],
+)
+def test_a_role_is_known_by_its_policy_s_name(policies: list[str], found: object):
+    assert role_of_policies(policies) == found

@@ -24,6 +24,7 @@ _ROLES = {
     "consent": Role.CONSENT,
     "trust": Role.TRUST,
     "secret": Role.SECRETS,
+    "doctor": Role.PLAN,
 }
 """A new verb that opens a store says here whose it is."""
 

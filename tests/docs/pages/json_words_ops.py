@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 
-OPS_TITLES: Mapping[str, str] = {"RuleDocument": "rule", "JwtRole": "JWT role"}
-OPS_HEADINGS: Mapping[str, str] = {"policy": "policy"}
+OPS_TITLES: Mapping[str, str] = {"RuleDocument": "rule", "JwtRole": "JWT role", "FindingDocument": "finding"}
+OPS_HEADINGS: Mapping[str, str] = {"policy": "policy", "doctor": "doctor"}
 OPS_WORDS: Mapping[str, str] = {
     "policy.kind": "kind of this document",
+    "doctor.kind": "kind of this document",
+    "doctor.exit_code": "of the process",
+    "findings": "what each check found",
+    "check": "which check",
+    "level": "how bad it is; `skipped`: it could not be looked at",
     "role": "whose policy it is",
     "policy.name": "what the policy is called in Vault, as we write it",
     "namespaces": "the teams whose part it is; empty: all",

@@ -1,0 +1,21 @@
+"""Which renderer an `-o` format means, for the verbs that look after a store: one document on stdout, as in `cli/output`."""
+
+from __future__ import annotations
+
+from reconciler.cli.console import Console
+from reconciler.cli.output import print_document
+from reconciler.decide.doctor import Examination
+from reconciler.report.style import Style
+
+
+def style_of(console: Console) -> Style:
+    return Style(color=console.color, width=console.width)
+
+
+def write_doctor(examination: Examination, *, output: str, console: Console, tool: str) -> None:
+    from reconciler.report import doctor
+
+    if output == "json":
+        print_document(doctor.doctor_document(examination, tool=tool))
+    else:
+        print_document(doctor.render_doctor(examination, style_of(console)))
