@@ -4,6 +4,7 @@ With `--quick` the worlds are tiny and the page goes to stdout: a trial of the b
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from tests.bench.finding import Finding, Size
 from tests.bench.machine import describe_machine
 from tests.bench.measure import BenchFailed
 from tests.bench.page import render_page
+from tests.bench.worlds import COMPILED
 from tests.servers.found import vault_binary
 from tests.servers.vault_server import VaultServer, version_of
 
@@ -53,6 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     except BenchFailed as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
+    finally:
+        shutil.rmtree(COMPILED, ignore_errors=True)
     full = size == Size() and set(names) == set(CASES)
     page = render_page(findings, machine=machine, day=f"{datetime.now(UTC):%Y-%m-%d}", full=full)
     out = given.out or (PAGE if full else None)

@@ -35,15 +35,16 @@ def command(world: World, *arguments: str, check: Callable[[str], None]) -> Comm
 def floor(
     name: str, *arguments: str, count: int = 0, environment: Mapping[str, str] | None = None
 ) -> Command:
-    """One of `floors.py`, which must have done at least `count` items."""
+    """One of `floors.py` or, by the name's beginning, `same_requests.py`; it must have done at least `count` items."""
 
     def check(output: str) -> None:
         if int(output) < count:
             raise BenchFailed(f"the floor {name} did {output.strip()} of {count}")
 
     own = environment or World(folder=Path(), accounts=0, server="").environment
+    script = "same_requests.py" if name.startswith("same-") else "floors.py"
     return Command(
-        argv=[sys.executable, str(Path(__file__).with_name("floors.py")), name, *arguments],
+        argv=[sys.executable, str(Path(__file__).with_name(script)), name, *arguments],
         environment=own,
         check=check,
     )

@@ -8,6 +8,7 @@ reconciler: a floor that shared its code would fall with it.
 - `read-vault MOUNT THREADS KEYS`: hvac with its own transport, one `read_secret_metadata` a key listed in a file;
 - `refresh MOUNT FOLDER THREADS TOKEN_URL CLIENT_ID SECRET NAMES`: the loop that a platform engineer would write: read the
   record, refresh by requests-oauthlib, write the record back without a guard.
+`same_requests.py` has others: what the servers alone cost, when they are asked just what a command asks them.
 """
 
 import os

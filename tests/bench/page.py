@@ -14,7 +14,8 @@ its floor: the least that the same work costs with the usual libraries and none 
 _HOW = """
 ## How it is measured
 
-- A command is a fresh process every time, so start-up, imports and reading manifests count. Time is wall time; CPU and peak
+- A command is a fresh process every time, so start-up, imports and reading manifests count; its modules are compiled, as pip
+  leaves them. Time is wall time; CPU and peak
   memory are the system's own account of that one process (`wait4`), its own only: no server's.
 - A command and its floor run in turn, one uncounted run of each first. A figure is the median, with minimum and maximum
   beside it; a ratio is the median of the pairs' ratios. Above 1 the command is faster than its floor.
@@ -25,6 +26,9 @@ _HOW = """
 - A run counts only where the command's own report says that all was done, and the sandbox saw exactly that many exchanges.
 - The floors are in `tests/bench/floors.py`: what one would write, with the kinder choice where there is one (a session a thread,
   kept connections).
+- "Same requests" (`tests/bench/same_requests.py`) sends what the command sends, byte for byte about as much, and does nothing
+  else. Its time is the servers' work: where it needs longer than the floor, no client that asks for the same can reach the
+  floor's rate, and how near a command comes to it says what the command itself costs.
 
 ## How to repeat
 
@@ -82,8 +86,12 @@ def _comparison(finding: Comparison) -> list[str]:
         f"- command: {finding.ours.words}",
         *(f"- {side.name}: {side.words}" for side in finding.floors),
         *(
-            f"- times as fast as its {side.name}: {_spread(finding.ours.faster_than(side), 2)}; {runs} runs of each"
+            f"- times as fast as the {side.name}: {_spread(finding.ours.faster_than(side), 2)}; {runs} runs of each"
             for side in finding.floors
+        ),
+        *(
+            f"- {side.name}: {_spread(side.faster_than(finding.floors[0]), 2)} times as fast as the floor"
+            for side in finding.floors[1:]
         ),
         *(f"- {note}" for note in finding.notes),
         "",

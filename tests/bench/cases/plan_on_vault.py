@@ -29,6 +29,9 @@ def measure(bench: Bench) -> list[Finding]:
             "floor": floor(
                 *("read-vault", MOUNT, str(THREADS), str(keys)), count=count, environment=world.environment
             ),
+            "same": floor(
+                *("same-reads", MOUNT, str(THREADS), str(keys)), count=count, environment=world.environment
+            ),
         },
         rounds=bench.size.rounds,
         warm=bench.size.warm,
@@ -45,6 +48,11 @@ def measure(bench: Bench) -> list[Finding]:
                 name="floor",
                 words=f"hvac with its own transport, {THREADS} threads: the accounts' metadata and nothing else",
                 samples=samples["floor"],
+            ),
+            Side(
+                name="same requests",
+                words="the same metadata reads over plain sockets, no manifest, no plan: what the server takes",
+                samples=samples["same"],
             ),
         ),
         count=count,

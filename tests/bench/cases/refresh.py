@@ -1,10 +1,14 @@
 """`refresh` of grants on a real Vault and the sandbox, beside the loop that a platform engineer would write.
 
 The sandbox is a process of its own; both sides have grants of the same client, each its own. At the end the sandbox must
-have seen just as many exchanges as were counted.
+have seen just as many exchanges as were counted. A third side sends the very requests of our command and does nothing else:
+on processors that client and servers share, nobody who keeps these promises can be faster than that.
 """
 
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 from reconciler.sandbox import RemoteSandbox
 from tests.bench.cases.case import Bench, Case
@@ -12,9 +16,12 @@ from tests.bench.commands import THREADS, all_done, command, floor, vault_place
 from tests.bench.finding import Comparison, Finding, Goal, Side, at_least_rate
 from tests.bench.measure import BenchFailed, Sample, alternate
 from tests.bench.worlds import World, write_grants
+from tests.servers.vault_server import VaultServer
 
 PLATFORM = "platform"
 """The folder of the mount in which the floor keeps its records."""
+SAME = "same"
+"""The folder of those who send the same requests."""
 LIFE_SECONDS = 3 * 3600
 
 
@@ -43,6 +50,12 @@ def _compare(bench: Bench, *, rotation: str, writes: str) -> Comparison:
                 words=f"hvac + requests-oauthlib, {THREADS} threads, one unguarded write each",
                 samples=samples["floor"],
             ),
+            Side(
+                name="same requests",
+                words=f"the metadata read, read, token call and {writes} of the command over plain sockets, {THREADS}"
+                " threads, and nothing else: what the servers take",
+                samples=samples["same"],
+            ),
         ),
         count=bench.size.refreshed,
     )
@@ -67,15 +80,19 @@ def _measured(bench: Bench, *, rotation: str) -> dict[str, list[Sample]]:
             init=["--trust", "tofu", "--loopback"], grants=write_grants(bench.folder / "grants.json", grants)
         )
         names = bench.folder / "names"
-        names.write_text("\n".join(f"account-{number:05}" for number in range(count)))
-        for number, grant in enumerate(sandbox.add_grants(client["client_id"], count=count)):
-            held = {"refresh_token": grant["refresh_token"]}
-            bench.vault.call("POST", f"{mount}/data/{PLATFORM}/account-{number:05}", json={"data": held})
+        names.write_text("\n".join(name for _, name in world.names))
+        platform, same = (sandbox.add_grants(client["client_id"], count=count) for _ in range(2))
+        _hand_over(bench.vault, mount, world.names, platform=platform, same=same)
+        login = (client["client_id"], client["client_secret"], str(names))
         commands = {
             "ours": command(world, "refresh", "--force", check=all_done(count)),
             "floor": floor(
-                *("refresh", mount, PLATFORM, str(THREADS), f"{sandbox.url}/token"),
-                *(client["client_id"], client["client_secret"], str(names)),
+                *("refresh", mount, PLATFORM, str(THREADS), f"{sandbox.url}/token", *login),
+                count=count,
+                environment=world.environment,
+            ),
+            "same": floor(
+                *("same-refresh", mount, SAME, str(THREADS), f"{sandbox.url}/token", *login, rotation),
                 count=count,
                 environment=world.environment,
             ),
@@ -87,6 +104,34 @@ def _measured(bench: Bench, *, rotation: str) -> dict[str, list[Sample]]:
     if seen != expected:
         raise BenchFailed(f"the sandbox saw {seen} refreshes instead of {expected}")
     return samples
+
+
+def _hand_over(
+    server: VaultServer,
+    mount: str,
+    names: Sequence[tuple[str, str]],
+    *,
+    platform: Sequence[Mapping[str, Any]],
+    same: Sequence[Mapping[str, Any]],
+) -> None:
+    """Records for the others: the platform's own small ones, and copies of ours, so that the same is written."""
+
+    def one(row: tuple[tuple[str, str], Mapping[str, Any], Mapping[str, Any]]) -> None:
+        (team, name), first, second = row
+        held = {"refresh_token": first["refresh_token"]}
+        server.call("POST", f"{mount}/data/{PLATFORM}/{name}", json={"data": held})
+        for kind in ("grants", "tokens"):
+            ours, copy = f"reconciler/{kind}/{team}/{name}", f"{SAME}/{kind}/{name}"
+            known = server.call("GET", f"{mount}/metadata/{ours}")["data"]
+            kept = {key: known[key] for key in ("custom_metadata", "max_versions")}
+            server.call("POST", f"{mount}/metadata/{copy}", json=kept)
+            record = server.call("GET", f"{mount}/data/{ours}")["data"]["data"]
+            if kind == "grants":
+                record["refresh_token"] = second["refresh_token"]
+            server.call("POST", f"{mount}/data/{copy}", json={"data": record})
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(one, zip(names, platform, same, strict=True)))
 
 
 def _less_cpu(finding: Comparison) -> Goal:
