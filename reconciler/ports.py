@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 from reconciler.decide.authorization import Callback, CallbackRefused, RedirectUri
+from reconciler.decide.consent_guidance import Guidance
+from reconciler.decide.device import DeviceRequest
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
 from reconciler.model.behaviour import RequestShape
 from reconciler.model.endpoint import Origin, TrustedUrl, Url
@@ -27,6 +29,7 @@ PLAIN_REQUEST = RequestShape()
 __all__ = [
     "PLAIN_REQUEST",
     "Clock",
+    "DeviceInteraction",
     "Entropy",
     "Events",
     "Failpoint",
@@ -184,6 +187,22 @@ class Interaction(Protocol):
         self, judge: Callable[[str], Callback | CallbackRefused]
     ) -> Callback | CallbackRefused | None:
         """The first final verdict on a URL that came back; None where the person gave up, or time passed."""
+        ...
+
+    def guide(self, guidance: Guidance) -> bool:
+        """Show what a person must do at the provider first, open the page, and wait. True: it is done, ask again."""
+        ...
+
+
+class DeviceInteraction(Protocol):
+    """The person at the terminal, while they consent on another device."""
+
+    def show_device(self, request: DeviceRequest) -> None:
+        """Show the page and the code to type there. Returns at once."""
+        ...
+
+    def guide(self, guidance: Guidance) -> bool:
+        """As `Interaction.guide`."""
         ...
 
 

@@ -62,6 +62,8 @@ class Judgement:
     code: str
     """The provider's codes, safe to show; '' where it gave none."""
     definite: bool
+    note: str = ""
+    """What the base's table says of it, for people."""
 
 
 def classify_refusal(status: int, document: Mapping[str, Any] | None, *, behaviour: Behaviour) -> Judgement:
@@ -80,7 +82,9 @@ def classify_refusal(status: int, document: Mapping[str, Any] | None, *, behavio
             row.judge, row.reason or default_reason(row.judge), shown, definite=told or status == 429
         )
     if row is not None:
-        return Judgement(row.judge, row.reason or default_reason(row.judge), shown, definite=True)
+        return Judgement(
+            row.judge, row.reason or default_reason(row.judge), shown, definite=True, note=row.note or ""
+        )
     judge = _STANDARD.get(error.casefold(), ErrorClass.UNKNOWN)
     # A redirect, or a page without an error object, is nobody's refusal: something between may have spoken.
     definite = error != "" and (200 <= status < 300 or 400 <= status < 500)

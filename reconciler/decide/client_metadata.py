@@ -17,6 +17,8 @@ from reconciler.model.desired import DesiredProvider
 from reconciler.model.endpoint import parse_url
 from reconciler.model.state import GrantType
 
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+"""How the device grant is written where the others have plain names (RFC 8628 §3.4)."""
 _DIGEST_HEX = 16
 
 
@@ -72,12 +74,14 @@ def _grants(desired: DesiredProvider) -> list[str]:
             case GrantType.AUTHORIZATION_CODE:
                 if desired.redirect_uris:
                     found += ["authorization_code", "refresh_token"]
+            case GrantType.DEVICE_CODE:
+                found += [DEVICE_GRANT, "refresh_token"]
             case GrantType.CLIENT_CREDENTIALS:
                 if desired.behaviour.client_auth is not ClientAuth.NONE:
                     found.append("client_credentials")
             case _:
                 assert_never(grant)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _is_native(uri: str) -> bool:

@@ -6,21 +6,21 @@ never its answers; an exit code that says whether a person (5) or something else
 
 from __future__ import annotations
 
-from typing import assert_never
+from datetime import datetime
 
-from reconciler.decide.authorization import CallbackRefused, Refusal
 from reconciler.decide.identity import Identity, IdentityProblem
+from reconciler.decide.remedy import REMEDIES
 from reconciler.decide.results import Outcome, Result
-from reconciler.decide.token_response import TokenError
 from reconciler.errors import clean
 from reconciler.model.behaviour import Behaviour
-from reconciler.model.desired import DesiredAccount, DesiredProvider
-from reconciler.model.duration import format_duration
-from reconciler.model.state import ErrorClass, Reason
+from reconciler.model.desired import DesiredAccount
+from reconciler.model.duration import format_rough
+from reconciler.model.state import GrantType, Reason
+from reconciler.model.status import Circuit
 
-_PERSON = 5
-_FAILED = 4
-_UNCHANGED = "nothing was changed"
+PERSON = 5
+FAILED = 4
+UNCHANGED = "nothing was changed"
 
 
 def not_for_a_person(account: DesiredAccount) -> Result | None:
@@ -35,7 +35,7 @@ def not_for_a_person(account: DesiredAccount) -> Result | None:
             location=account.location,
         )
     if account.suspend:
-        return _ended(
+        return ended(
             account,
             Reason.SUSPENDED,
             outcome=Outcome.REFUSED,
@@ -45,72 +45,65 @@ def not_for_a_person(account: DesiredAccount) -> Result | None:
     return None
 
 
-def nobody_answered(account: DesiredAccount) -> Result:
-    return _ended(
+def only_on_a_device(account: DesiredAccount) -> Result | None:
+    """None where the account's grant comes through a browser."""
+    if account.grant is not GrantType.DEVICE_CODE:
+        return None
+    return ended(
         account,
         Reason.NEVER_CONSENTED,
-        error=f"nobody consented in time; {_UNCHANGED}",
+        outcome=Outcome.REFUSED,
+        error="its grant is device_code, which a browser's redirect does not give",
+        hint=f"run: reconciler consent {account.address.short} --device",
+        code=PERSON,
+    )
+
+
+def provider_held(account: DesiredAccount, circuit: Circuit, *, now: datetime) -> Result:
+    """Its provider has an incident on record."""
+    what = REMEDIES[circuit.reason].what
+    code = f" ({clean(circuit.code, cap=80)})" if circuit.code else ""
+    again = f"reconciler consent {account.address.short} --anyway"
+    return ended(
+        account,
+        circuit.reason,
+        outcome=Outcome.HELD,
+        error=f"nobody is asked: for {format_rough(now - circuit.since)}, {what}{code}",
+        hint=f"once that is mended, run: {again} (see reconciler status --only {account.provider})",
+        code=FAILED,
+    )
+
+
+def nobody_answered(account: DesiredAccount) -> Result:
+    return ended(
+        account,
+        Reason.NEVER_CONSENTED,
+        error=f"nobody consented in time; {UNCHANGED}",
         hint=f"run again: reconciler consent {account.address.short}",
-        code=_PERSON,
+        code=PERSON,
     )
 
 
 def begun_for_something_else(account: DesiredAccount, moved: str) -> Result:
     """`moved`: as `pending_consent.what_moved`."""
-    return _ended(
+    return ended(
         account,
         Reason.NEVER_CONSENTED,
         outcome=Outcome.REFUSED,
-        error=f"this consent cannot be finished: {moved}; {_UNCHANGED}",
+        error=f"this consent cannot be finished: {moved}; {UNCHANGED}",
         hint=f"begin again: reconciler consent {account.address.short}",
-        code=_PERSON,
+        code=PERSON,
     )
 
 
-def callback_refused(account: DesiredAccount, refused: CallbackRefused, *, removal: str) -> Result:
-    """`removal`: as `access_removal`."""
-    words = f" ({refused.description})" if refused.description else ""
-    denied = refused.kind is Refusal.DENIED
-    again = f"run again: reconciler consent {account.address.short}"
-    hint = again if denied or not removal else f"{again}; if it stays so: {removal}"
-    return _ended(
+def denied_on_device(account: DesiredAccount) -> Result:
+    return ended(
         account,
         Reason.NEVER_CONSENTED,
         outcome=Outcome.REFUSED,
-        error=f"{refused.message}{words}; {_UNCHANGED}",
-        hint=hint,
-        code=_PERSON,
-    )
-
-
-def exchange_failed(account: DesiredAccount, error: TokenError, *, provider: DesiredProvider) -> Result:
-    """The code brought no token."""
-    life = provider.behaviour.callback.code_lifetime
-    works = "once" if life is None else f"once, and for {format_duration(life)}"
-    again = f"run again: reconciler consent {account.address.short} (a code works {works})"
-    match error.judge:
-        case ErrorClass.CLIENT:
-            secret = provider.client.secret_ref
-            where = f"{secret} and " if secret is not None else ""
-            hint = f"the provider refuses our client: check {where}the client id in {provider.location}"
-        case ErrorClass.CONFIG:
-            hint = (
-                f"the provider did not understand the request: check the redirect URI and {provider.location}"
-            )
-        case ErrorClass.SCOPE:
-            hint = f"the provider refuses these scopes: check {account.location}"
-        case ErrorClass.NEEDS_ADMIN:
-            hint = "an administrator at the provider must allow this app first"
-        case ErrorClass.NEEDS_CONSENT | ErrorClass.TRANSIENT | ErrorClass.UNKNOWN:
-            hint = again
-        case _:
-            assert_never(error.judge)
-    return _ended(
-        account,
-        error.reason,
-        error=f"the code could not be exchanged: {error.message}; {_UNCHANGED}",
-        hint=hint,
-        code=_FAILED,
+        error=f"access was denied at the provider; {UNCHANGED}",
+        hint=f"run again: reconciler consent {account.address.short} --device",
+        code=PERSON,
     )
 
 
@@ -119,12 +112,12 @@ def refresh_token_missing(account: DesiredAccount, behaviour: Behaviour) -> Resu
     remedy = behaviour.refresh_token.missing or "the request may lack what makes this provider give one"
     removal = access_removal(behaviour)
     first = f"{remedy}; {removal}" if removal else remedy
-    return _ended(
+    return ended(
         account,
         Reason.REFRESH_TOKEN_MISSING,
-        error=f"the provider gave no refresh token; {_UNCHANGED}",
+        error=f"the provider gave no refresh token; {UNCHANGED}",
         hint=f"{first}; then run again: reconciler consent {account.address.short}",
-        code=_PERSON,
+        code=PERSON,
     )
 
 
@@ -139,24 +132,24 @@ def identity_refused(account: DesiredAccount, found: Identity) -> Result:
         if account.identity
         else f"if that is meant, say so: `identity: {who}` in {account.location}"
     )
-    return _ended(
+    return ended(
         account,
         Reason.IDENTITY_CHANGED,
         outcome=Outcome.REFUSED,
-        error=f"{who} consented, {expected}; {_UNCHANGED}",
+        error=f"{who} consented, {expected}; {UNCHANGED}",
         hint=hint,
-        code=_PERSON,
+        code=PERSON,
     )
 
 
 def identity_unknown(account: DesiredAccount, problem: IdentityProblem) -> Result:
     """It could not be checked who consented, though it matters here."""
-    return _ended(
+    return ended(
         account,
         Reason.IDENTITY_CHANGED,
-        error=f"it could not be checked who consented: {problem.message}; {_UNCHANGED}",
+        error=f"it could not be checked who consented: {problem.message}; {UNCHANGED}",
         hint=f"run again: reconciler consent {account.address.short}",
-        code=_FAILED,
+        code=FAILED,
     )
 
 
@@ -170,14 +163,14 @@ def access_removal(behaviour: Behaviour) -> str:
     return rules.steps or ""
 
 
-def _ended(
+def ended(
     account: DesiredAccount,
     reason: Reason,
     *,
     error: str,
     hint: str,
     outcome: Outcome = Outcome.FAILED,
-    code: int = _FAILED,
+    code: int = FAILED,
 ) -> Result:
     return Result(
         account.address,

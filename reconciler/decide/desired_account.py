@@ -119,10 +119,15 @@ def _check_grant(spec: AccountSpec, provider: DesiredProvider, complaints: Compl
         complaints.at_first(
             place, f"client_credentials needs a client with a secret; {provider.address} is public"
         )
-    if by_person and behaviour.endpoints.authorization is None and not behaviour.discovery:
+    in_browser = spec.grant is GrantType.AUTHORIZATION_CODE
+    if in_browser and behaviour.endpoints.authorization is None and not behaviour.discovery:
         hint = f"give spec.server.endpoints.authorization in {provider.location}"
         complaints.at_first(place, f"{provider.address} has no page where a person could consent", hint=hint)
-    if by_person and not provider.redirect_uris:
+    on_device = spec.grant is GrantType.DEVICE_CODE
+    if on_device and behaviour.endpoints.device_authorization is None and not behaviour.discovery:
+        hint = f"give spec.server.endpoints.deviceAuthorization in {provider.location}"
+        complaints.at_first(place, f"{provider.address} has no device authorization endpoint", hint=hint)
+    if in_browser and not provider.redirect_uris:
         hint = (
             f"give spec.redirectUri in {provider.location}: a public https URI of yours, as registered there"
         )

@@ -206,6 +206,11 @@ REMEDIES: Mapping[Reason, Row] = {
 }
 
 
+def is_ended_by_consent(reason: Reason) -> bool:
+    """Whether the one thing to do is to consent. A date in the manifest has to be moved there first."""
+    return REMEDIES[reason].command == _CONSENT and reason is not Reason.MANUAL_EXPIRY
+
+
 def remedy_for(
     reason: Reason, account: Address, *, provider: Address | None = None, behaviour: Behaviour | None = None
 ) -> Remedy:

@@ -179,10 +179,11 @@ def _identity_findings(behaviour: Behaviour) -> Iterator[Finding]:
 
 def with_discovery(behaviour: Behaviour, *, needs_registration: bool) -> Behaviour:
     """Discovery switched on where an issuer is given and an endpoint that is needed is not."""
-    given, by_person = behaviour.endpoints, GrantType.AUTHORIZATION_CODE in behaviour.grants
+    given, grants = behaviour.endpoints, behaviour.grants
     wanted = (
         given.token is None
-        or (by_person and given.authorization is None)
+        or (GrantType.AUTHORIZATION_CODE in grants and given.authorization is None)
+        or (GrantType.DEVICE_CODE in grants and given.device_authorization is None)
         or (needs_registration and given.registration is None)
     )
     if behaviour.issuer is None or behaviour.discovery or not wanted:

@@ -56,6 +56,8 @@ class TokenError:
     retry_after: timedelta | None = None
     refresh_token: Secret | None = None
     """A new refresh token that the odd answer brought: commit it, the old one may be dead."""
+    note: str = ""
+    """What the base's table says of this refusal, for people."""
 
 
 def judge_answer(
@@ -156,6 +158,7 @@ def _refused(
         message=f"HTTP {outcome.status} {said}",
         retry_after=read_retry_after(outcome.headers.get("retry-after"), now=now, cap=limits.retry_after_cap),
         refresh_token=refresh,
+        note=judgement.note,
     )
 
 

@@ -22,12 +22,14 @@ from reconciler.decide.authorization import (
     plan_authorization,
     redirect_uri,
 )
+from reconciler.decide.consent_guidance import MOST_REPEATS, guidance_after
+from reconciler.decide.consent_refusals import callback_refused
 from reconciler.decide.consent_words import (
     access_removal,
     begun_for_something_else,
-    callback_refused,
     nobody_answered,
     not_for_a_person,
+    only_on_a_device,
 )
 from reconciler.decide.pending_consent import (
     PendingConsent,
@@ -36,13 +38,11 @@ from reconciler.decide.pending_consent import (
     what_moved,
 )
 from reconciler.decide.results import Result
+from reconciler.engine.consent_checks import check_before_asking
 from reconciler.engine.consent_exchange import exchange_code, with_callback
 from reconciler.engine.consent_grant import store_answer
-from reconciler.engine.preflight import check_may_store
-from reconciler.engine.publish import check_ownership
 from reconciler.engine.run import Run
 from reconciler.errors import ProviderFailed
-from reconciler.model.behaviour import IdentitySource
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.grant import TokenSet
 from reconciler.model.ready import ReadyProvider
@@ -65,18 +65,22 @@ def begin_consent(
     *,
     redirect_uri: str,
     lasts: timedelta = CONSENT_LASTS,
+    despite_incident: bool = False,
 ) -> PendingConsent | Result:
     """The first half: check all that can be known, and make the link (`PendingConsent.url`). Writes nothing.
 
     `redirect_uri` is where the browser comes back to, exactly as it is sent; it must be registered at the provider. A
-    Result instead: no person's consent is what the account needs (another grant type, suspended). ProviderFailed:
-    nothing to consent at; ObjectFailed: foreign keys; PathDenied: the grant could not be stored; StoreError.
+    Result instead: nobody is to be asked here (another grant type, suspended, an incident of the provider unless
+    `despite_incident`). ProviderFailed: nothing to consent at; ObjectFailed: foreign keys; PathDenied: the grant could
+    not be stored; StoreError.
     """
-    refusal = not_for_a_person(account)
+    refusal = not_for_a_person(account) or only_on_a_device(account)
     if refusal is not None:
         return refusal
     _check_page(provider)
-    check_before_asking(run, account, provider)
+    refusal = check_before_asking(run, account, provider, despite_incident=despite_incident)
+    if refusal is not None:
+        return refusal
     request = plan_authorization(provider, account, redirect=redirect_uri, nonces=_nonces(run))
     now = run.clock.now()
     return PendingConsent(
@@ -115,16 +119,37 @@ def consent(
     *,
     ask: Interaction,
     paste: bool = False,
+    despite_incident: bool = False,
 ) -> Result:
-    """Ask a person for one account's grant, and store it: both halves, with somebody who waits in between.
+    """Ask a person for one account's grant, and store it: both halves, with somebody who waits in between. Where no refresh
+    token came, the person is led through what helps at the provider, and asked again.
 
     `paste`: nobody listens on this machine; the person pastes the URL that the browser ended at. Errors as `begin_consent`.
     """
-    refusal = not_for_a_person(account)
+    result = _once(run, account, provider, ask=ask, paste=paste, despite_incident=despite_incident)
+    for _ in range(MOST_REPEATS):
+        guidance = guidance_after(result, provider.desired.behaviour)
+        if guidance is None or run.stop.is_set() or not ask.guide(guidance):
+            break
+        result = _once(run, account, provider, ask=ask, paste=paste, despite_incident=despite_incident)
+    return result
+
+
+def _once(
+    run: Run,
+    account: DesiredAccount,
+    provider: ReadyProvider,
+    *,
+    ask: Interaction,
+    paste: bool,
+    despite_incident: bool,
+) -> Result:
+    refusal = not_for_a_person(account) or only_on_a_device(account)
     if refusal is not None:
         return refusal
     redirect = _redirect(provider, paste=paste)
-    pending = begin_consent(run, account, provider, redirect_uri=ask.prepare(redirect))
+    back = ask.prepare(redirect)
+    pending = begin_consent(run, account, provider, redirect_uri=back, despite_incident=despite_incident)
     if isinstance(pending, Result):
         return pending
     ask.open_link(pending.url)
@@ -132,17 +157,6 @@ def consent(
     if verdict is None:
         return nobody_answered(account)
     return _settle(run, account, provider, pending=pending, verdict=verdict)
-
-
-def check_before_asking(run: Run, account: DesiredAccount, provider: ReadyProvider) -> None:
-    """ProviderFailed, ObjectFailed, PathDenied where a person's consent could not be checked or stored."""
-    if account.identity is not None and provider.desired.behaviour.identity.source is IdentitySource.NONE:
-        raise ProviderFailed(
-            f"{account.address}: its `identity` cannot be checked: its provider does not tell who consents",
-            hint=f"take `identity` out of {account.location}, or give the base an `identity` source",
-        )
-    check_ownership(run, account, now=run.clock.now())
-    check_may_store(run, account.address)
 
 
 def _settle(
@@ -154,7 +168,8 @@ def _settle(
     verdict: Callback | CallbackRefused,
 ) -> Result:
     if isinstance(verdict, CallbackRefused):
-        return callback_refused(account, verdict, removal=access_removal(provider.desired.behaviour))
+        removal = access_removal(provider.desired.behaviour)
+        return callback_refused(account, verdict, provider=provider, removal=removal)
     run.events.info("consent.received", address=str(account.address))
     with run.in_flight.working(account.address):
         request = pending.request

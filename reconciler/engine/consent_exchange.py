@@ -12,7 +12,6 @@ from dataclasses import replace
 from reconciler.decide.authorization import AuthorizationRequest, Callback
 from reconciler.decide.token_response import TokenError, judge_answer
 from reconciler.engine.run import Run
-from reconciler.model.answer import Outcome
 from reconciler.model.behaviour import Behaviour
 from reconciler.model.grant import TokenSet
 from reconciler.model.ready import ReadyProvider
@@ -40,7 +39,8 @@ def exchange_code(
         shape=behaviour.request,
     )
     run.failpoint("consent.answer-received")
-    tokens = judge_tokens(run, provider, outcome)
+    judged = judge_answer(outcome, behaviour=behaviour, now=run.clock.now(), limits=run.limits)
+    tokens = make_whole(run, provider, judged)
     if isinstance(tokens, TokenSet) and behaviour.exchange_request is not None:
         return _made_lasting(run, provider, tokens)
     return tokens
@@ -76,17 +76,14 @@ def _made_lasting(run: Run, provider: ReadyProvider, tokens: TokenSet) -> TokenS
     )
 
 
-def judge_tokens(run: Run, provider: ReadyProvider, outcome: Outcome) -> TokenSet | TokenError:
-    """The tokens in a first answer, made whole where its access token is missing."""
-    tokens = judge_answer(
-        outcome, behaviour=provider.desired.behaviour, now=run.clock.now(), limits=run.limits
-    )
+def make_whole(run: Run, provider: ReadyProvider, tokens: TokenSet | TokenError) -> TokenSet | TokenError:
+    """A first answer, refreshed at once where it has a refresh token and no access token."""
     if isinstance(tokens, TokenError) and tokens.refresh_token is not None:
-        return _made_whole(run, provider, tokens.refresh_token)
+        return _refreshed(run, provider, tokens.refresh_token)
     return tokens
 
 
-def _made_whole(run: Run, provider: ReadyProvider, refresh_token: Secret) -> TokenSet | TokenError:
+def _refreshed(run: Run, provider: ReadyProvider, refresh_token: Secret) -> TokenSet | TokenError:
     form: dict[str, str | Secret] = {
         **provider.desired.behaviour.refresh_parameters,
         "grant_type": "refresh_token",

@@ -14,8 +14,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from reconciler.decide.consent_refusals import exchange_failed
 from reconciler.decide.consent_words import (
-    exchange_failed,
     identity_refused,
     identity_unknown,
     refresh_token_missing,
@@ -51,7 +51,7 @@ def store_answer(
     ObjectFailed, StoreError as `commit_consented_grant`; in every other case the Result says what became of it.
     """
     if isinstance(tokens, TokenError):
-        return exchange_failed(account, tokens, provider=provider.desired)
+        return exchange_failed(account, tokens, provider=provider)
     if tokens.refresh_token is None:
         return refresh_token_missing(account, provider.desired.behaviour)
     repeated = redirect_uri if provider.desired.behaviour.refresh_token.sends_redirect_uri else ""
@@ -94,7 +94,7 @@ def _identify(
         ),
         tokens=tokens,
     )
-    _note_working_secret(run, provider)
+    _note_success(run, provider)
     granted = granted_scopes(account.scopes, tokens.scope, provider.desired.behaviour.scopes)
     missing = sorted(set(account.scopes) - set(granted))
     if missing:
@@ -122,16 +122,18 @@ def _record(
     return replace(record, refresh_expires_at=ends_at)
 
 
-def _note_working_secret(run: Run, provider: ReadyProvider) -> None:
-    """This version of the client secret just worked: the last good one, should a later one be refused."""
-    if provider.secret_version is None:
-        return
+def _note_success(run: Run, provider: ReadyProvider) -> None:
+    """This version of the client secret just worked: the last good one, should a later one be refused. And one success
+    closes any incident (`decide/incidents`)."""
     path = run.layout.provider(provider.desired.address)
     try:
         stands = run.store.read_metadata(path)
         status = None if stands is None else ProviderStatus.from_metadata(stands.custom)
-        if status is not None and status.good_secret_version != provider.secret_version:
-            good = replace(status, good_secret_version=provider.secret_version)
+        if status is None:
+            return
+        version = provider.secret_version or status.good_secret_version
+        good = replace(status, good_secret_version=version, circuit=None)
+        if good != status:
             run.store.write_metadata(path, good.to_metadata())
     except ReconcilerError as error:
         # The grant is stored; the next refresh that succeeds notes the same.

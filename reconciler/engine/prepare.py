@@ -85,6 +85,7 @@ class Prepared:
             exchange=self.trusted("exchange"),
             probe=self.trusted("probe"),
             jwks=self.url("jwks"),
+            device_authorization=self.trusted("device_authorization"),
         )
 
 

@@ -4,7 +4,6 @@ The same frozen models are used twice: as written (URLs may hold `{parameter}` p
 `decide/desired`, where every URL is whole and has passed `model.endpoint.parse_url`. Field names in YAML are camelCase.
 Unknown keys are refused. Durations are texts like `6h` (`model.duration`). Nothing here is secret.
 What must hold between fields is checked after base and overrides are merged (`decide/server_rules`), not here.
-
 Sources: RFC 6749 (grants, errors), 7009 (revocation), 7591/7592 (registration), 7636 (PKCE), 7662 (introspection),
 8252 (native apps), 8414 (metadata), 8628 (device), 9126 (PAR), 9207 (iss), 9700 (rotation, reuse).
 """
@@ -217,6 +216,9 @@ class ServerRules(Spec):
     authorization_parameters: ExtraParameters = Field(
         default_factory=dict,
         description="added to the consent page's URL, e.g. access_type: offline; values may hold `{parameter}`",
+    )
+    device_parameters: ExtraParameters = Field(
+        default_factory=dict, description="added to the request that begins the device flow"
     )
     token_parameters: ExtraParameters = Field(
         default_factory=dict, description="added to the request that exchanges a code"

@@ -137,7 +137,10 @@ class AccountSpec(Spec):
     description: Text | None = Field(None, description="shown to the person who consents")
     provider: ProviderName = Field(description="<name>, or <namespace>/<name>")
     scopes: tuple[Scope, ...] | None = Field(None, description="by default the provider's")
-    grant: GrantType = Field(GrantType.AUTHORIZATION_CODE, description="client_credentials needs no person")
+    grant: GrantType = Field(
+        GrantType.AUTHORIZATION_CODE,
+        description="device_code: a person consents on another device (RFC 8628); client_credentials needs no person",
+    )
     owner: Line | None = Field(None, description="who is asked to consent")
     identity: Plain | None = Field(None, description="whose grant it must be: the subject's id or e-mail")
     refresh: RefreshSpec = Field(default_factory=lambda: _NO_REFRESH)

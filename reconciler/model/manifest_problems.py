@@ -32,8 +32,7 @@ _SECRET_KEY = re.compile(r"secret|passw|token|credential|api_?key|private_?key",
 _REFERENCE = "a secret is never written in a manifest: write {path: clients/<namespace>/<name>, key: <key>}"
 _PATH = "write it like clients/<namespace>/<name>: letters, digits, '.', '_' and '-' between the slashes"
 _NOT_YET = {
-    "device_code": "the device flow is not supported: use authorization_code",
-    "urn:ietf:params:oauth:grant-type:device_code": "the device flow is not supported: use authorization_code",
+    "urn:ietf:params:oauth:grant-type:device_code": "did you mean 'device_code'?",
     "refresh_token": "refreshing needs no grant of its own: use authorization_code",
     "implicit": "the implicit grant is not supported: use authorization_code",
     "password": "the password grant is not supported: use authorization_code",

@@ -34,6 +34,7 @@ class ReadyEndpoints:
     exchange: TrustedUrl | None = None
     probe: TrustedUrl | None = None
     jwks: Url | None = None
+    device_authorization: TrustedUrl | None = None
 
 
 @dataclass(frozen=True, slots=True)

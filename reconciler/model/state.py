@@ -88,6 +88,7 @@ class ErrorClass(StrEnum):
 
 class GrantType(StrEnum):
     AUTHORIZATION_CODE = "authorization_code"
+    DEVICE_CODE = "device_code"
     CLIENT_CREDENTIALS = "client_credentials"
 
     @property

@@ -281,6 +281,7 @@ def discovered(
             introspection=permitted("introspection"),
             userinfo=permitted("userinfo"),
             jwks=url("jwks"),
+            device_authorization=permitted("device_authorization"),
         ),
         client=client,
         issuer=metadata.issuer,

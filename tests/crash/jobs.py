@@ -12,6 +12,7 @@ from reconciler.adapters.processes import is_dead, this_process
 from reconciler.adapters.registration import HttpRegistrationEndpoint
 from reconciler.adapters.system import SystemClock
 from reconciler.decide.authorization import Callback, CallbackRefused, RedirectUri
+from reconciler.decide.consent_guidance import Guidance
 from reconciler.decide.results import Result
 from reconciler.engine.consent import consent as consent_once
 from reconciler.engine.provider_ports import RegisterOptions
@@ -48,6 +49,9 @@ class Presses:
         self, judge: Callable[[str], Callback | CallbackRefused]
     ) -> Callback | CallbackRefused | None:
         return judge(person.press_allow(self._link, subject=self._subject))
+
+    def guide(self, guidance: Guidance) -> bool:
+        return False
 
 
 def consent(order: dict[str, Any]) -> object:

@@ -14,6 +14,7 @@ from reconciler.adapters.loopback import LoopbackListener
 from reconciler.adapters.system import SystemClock, SystemEntropy
 from reconciler.adapters.token_endpoint import HttpTokenEndpoint
 from reconciler.decide.authorization import Callback, CallbackRefused, RedirectUri
+from reconciler.decide.consent_guidance import Guidance
 from reconciler.decide.results import Outcome, Result
 from reconciler.engine.consent import consent
 from reconciler.model.behaviour import IdentityRules, IdentitySource
@@ -46,6 +47,9 @@ class Laptop:
 
     def open_link(self, url: str) -> None:
         self.link = url
+
+    def guide(self, guidance: Guidance) -> bool:
+        return False
 
     def wait_callback(
         self, judge: Callable[[str], Callback | CallbackRefused]

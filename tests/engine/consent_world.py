@@ -7,14 +7,18 @@ result = world.consent(make_account(), person=Denies())      # she does not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from reconciler.decide.authorization import Callback, CallbackRefused, RedirectMode, RedirectUri
+from reconciler.decide.consent_guidance import Guidance
+from reconciler.decide.device import DeviceRequest
 from reconciler.decide.results import Result
 from reconciler.engine.consent import consent
+from reconciler.engine.consent_device import consent_by_device
 from reconciler.engine.run import Run
 from reconciler.model.behaviour import Behaviour, ClientAuth
 from reconciler.model.desired import DesiredAccount
@@ -58,6 +62,9 @@ class Person:
     asked: dict[str, str] = field(default_factory=dict)
     redirect: RedirectUri | None = None
     verdicts: list[Callback | CallbackRefused] = field(default_factory=list)
+    guided: list[Guidance] = field(default_factory=list)
+    follows: Callable[[Guidance], bool] = lambda guidance: False
+    """What they do when told what helps at the provider; True: done, ask again."""
 
     def prepare(self, redirect: RedirectUri) -> str:
         self.redirect = redirect
@@ -73,6 +80,10 @@ class Person:
             if isinstance(self.verdicts[-1], Callback) or self.verdicts[-1].final:
                 return self.verdicts[-1]
         return None
+
+    def guide(self, guidance: Guidance) -> bool:
+        self.guided.append(guidance)
+        return self.follows(guidance)
 
     def answers(self) -> list[str]:
         return [self.back(code=self.code())]
@@ -100,6 +111,33 @@ class Denies(Person):
 class WalksAway(Person):
     def answers(self) -> list[str]:
         return []
+
+
+@dataclass
+class DevicePerson:
+    """Implements ports.DeviceInteraction: reads the code, and decides at another device after `polls` polls."""
+
+    server: TokenEndpointSimulator
+    polls: int = 1
+    allows: bool = True
+    subject: str = "ana"
+    shown: list[DeviceRequest] = field(default_factory=list)
+    guided: list[Guidance] = field(default_factory=list)
+    follows: Callable[[Guidance], bool] = lambda guidance: False
+
+    def show_device(self, request: DeviceRequest) -> None:
+        self.shown.append(request)
+        seen = len(self.server.seen)
+
+        def on_request(form: Mapping[str, str]) -> None:
+            if len(self.server.seen) - seen == self.polls:
+                self.server.decide(request.user_code, allows=self.allows, subject=self.subject)
+
+        self.server.on_request = on_request
+
+    def guide(self, guidance: Guidance) -> bool:
+        self.guided.append(guidance)
+        return self.follows(guidance)
 
 
 @dataclass
@@ -135,6 +173,7 @@ class ConsentWorld:
                 authorization=parse_url(f"{SERVER}/authorize", allow_loopback_http=True),
                 userinfo=trusted(f"{SERVER}/userinfo"),
                 introspection=trusted(f"{SERVER}/introspect"),
+                device_authorization=trusted(f"{SERVER}/device_authorization"),
             ),
             client=ClientCredentials("client", Secret("client-secret"), ClientAuth.POST),
             issuer=self.issuer,
@@ -152,6 +191,17 @@ class ConsentWorld:
         paste: bool = False,
     ) -> Result:
         return consent(self.run, account, provider or self.provider, ask=person or self.person(), paste=paste)
+
+    def consent_by_device(
+        self,
+        account: DesiredAccount,
+        *,
+        person: DevicePerson | None = None,
+        lasts: timedelta = timedelta(minutes=10),
+        provider: ReadyProvider | None = None,
+    ) -> Result:
+        ask = person or DevicePerson(self.server)
+        return consent_by_device(self.run, account, provider or self.provider, ask=ask, lasts=lasts)
 
     def grant(self, account: DesiredAccount) -> GrantRecord | None:
         document = self.store.read(LAYOUT.grant(account.address)).document

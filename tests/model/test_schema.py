@@ -81,7 +81,7 @@ def test_what_is_sound_passes_both(source: str):
         PROVIDER.replace("name: p", "name: p, labels: {a b: c}"),
         f"{HEAD}kind: Account\nmetadata: {{name: a}}\nspec: {{}}\n",
         f"{HEAD}kind: Account\nmetadata: {{name: a}}\nspec: {{provider: p, scopes: a b}}\n",
-        f"{HEAD}kind: Account\nmetadata: {{name: a}}\nspec: {{provider: p, grant: device_code}}\n",
+        f"{HEAD}kind: Account\nmetadata: {{name: a}}\nspec: {{provider: p, grant: password}}\n",
         f"{HEAD}kind: Account\nmetadata: {{name: a}}\nspec: {{provider: p, expires: someday}}\n",
         f"{HEAD}kind: BaseProvider\nmetadata: {{name: b}}\nspec: {{parameters: {{x: {{description: y}}}}}}\n",
     ],

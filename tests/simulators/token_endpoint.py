@@ -77,6 +77,19 @@ class Code:
     expires_at: datetime
 
 
+@dataclass
+class Device:
+    """A device that waits for its person (RFC 8628). `decided` None: nobody decided yet."""
+
+    client_id: str
+    scope: tuple[str, ...]
+    user_code: str
+    expires_at: datetime
+    polled_at: datetime | None = None
+    decided: bool | None = None
+    subject: str = "ana"
+
+
 @dataclass(frozen=True)
 class Seen:
     """One request as the server saw it, secrets included: the test is the server."""
@@ -116,6 +129,12 @@ class TokenEndpointSimulator:
     """Refresh token (also spent ones) -> its family."""
     access_tokens: dict[str, Family | None] = field(default_factory=dict)
     codes: dict[str, Code] = field(default_factory=dict)
+    devices: dict[str, Device] = field(default_factory=dict)
+    """Device code -> who waits."""
+    device_lifetime: timedelta = timedelta(minutes=10)
+    device_interval: timedelta = timedelta(seconds=5)
+    device_extra: dict[str, Any] = field(default_factory=dict)
+    """Merged into the answer of the device authorization endpoint; a value of `...` removes the field."""
     _serial: Any = field(default_factory=lambda: count(1))
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -145,6 +164,12 @@ class TokenEndpointSimulator:
             expires_at = self.now() + self.code_lifetime
             self.codes[code] = Code(client_id, subject, scope, redirect_uri, challenge, nonce, expires_at)
             return Secret(code)
+
+    def decide(self, user_code: str, *, allows: bool = True, subject: str = "ana") -> None:
+        """A person typed the code that a device shows, and decided."""
+        with self._lock:
+            device = next(d for d in self.devices.values() if d.user_code == user_code)
+            device.decided, device.subject = allows, subject
 
     def revoke(self, refresh_token: Secret) -> None:
         """A person removed the app's access."""
@@ -225,7 +250,11 @@ class TokenEndpointSimulator:
             return answer(
                 200, {"active": True, "sub": holder.subject} if alive and holder else {"active": False}
             )
+        if path.endswith("/device_authorization"):
+            return self._begin_device(form, client_id)
         match form.get("grant_type"):
+            case "urn:ietf:params:oauth:grant-type:device_code":
+                return self._poll(form, client_id)
             case "refresh_token":
                 return self._refresh(form, client_id)
             case "authorization_code":
@@ -281,6 +310,42 @@ class TokenEndpointSimulator:
         family = Family(client_id, code.subject, code.scope, refresh_expires_at=self._refresh_end())
         refresh = self._next_refresh(family) if self.issues_refresh_token else None
         return self._issue(family, code.scope, refresh=refresh)
+
+    def _begin_device(self, form: Mapping[str, str], client_id: str) -> HttpAnswer:
+        number = next(self._serial)
+        page, code = "https://as.example/device", f"WDJB-{number:04d}"
+        device = Device(
+            client_id, tuple(form.get("scope", "").split()), code, self.now() + self.device_lifetime
+        )
+        self.devices[f"device-{number}"] = device
+        body: dict[str, Any] = {
+            "device_code": f"device-{number}",
+            "user_code": code,
+            "verification_uri": page,
+            "verification_uri_complete": f"{page}?user_code={code}",
+            "expires_in": int(self.device_lifetime.total_seconds()),
+            "interval": int(self.device_interval.total_seconds()),
+        }
+        return answer(200, {k: v for k, v in (body | self.device_extra).items() if v is not ...})
+
+    def _poll(self, form: Mapping[str, str], client_id: str) -> HttpAnswer:
+        device = self.devices.get(form.get("device_code", ""))
+        if device is None or device.client_id != client_id:
+            return answer(400, {"error": "invalid_grant"})
+        last, device.polled_at = device.polled_at, self.now()
+        if self.now() >= device.expires_at:
+            return answer(400, {"error": "expired_token"})
+        if last is not None and self.now() - last < self.device_interval:
+            self.device_interval += timedelta(seconds=5)
+            return answer(400, {"error": "slow_down"})
+        if device.decided is None:
+            return answer(400, {"error": "authorization_pending"})
+        if not device.decided:
+            return answer(400, {"error": "access_denied"})
+        del self.devices[form["device_code"]]
+        family = Family(client_id, device.subject, device.scope, refresh_expires_at=self._refresh_end())
+        refresh = self._next_refresh(family) if self.issues_refresh_token else None
+        return self._issue(family, device.scope, refresh=refresh)
 
     def _issue(
         self, family: Family | None, scope: tuple[str, ...] | list[str], *, refresh: str | None = None
