@@ -128,8 +128,8 @@ def _judge_error(refused: CallbackRefused, behaviour: Behaviour) -> Judgement | 
     prefix, fields = behaviour.errors.code_prefix, behaviour.errors.code_fields
     codes = re.findall(rf"{re.escape(prefix)}[0-9]{{3,9}}", refused.description) if prefix else []
     said: dict[str, object] = {
-        behaviour.response.error: refused.code,
-        behaviour.response.error_description: refused.description,
+        behaviour.response.error[0]: refused.code,
+        behaviour.response.error_description[0]: refused.description,
     }
     if codes and fields:
         said[fields[0]] = codes

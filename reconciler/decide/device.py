@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.decide.answer_document import read_answer, seconds_at, text_at
+from reconciler.decide.answer_document import first_text, read_answer, seconds_at, text_at
 from reconciler.decide.token_response import TokenError, judge_answer
 from reconciler.model.answer import NoAnswer, Outcome
 from reconciler.model.behaviour import Behaviour
@@ -100,7 +100,7 @@ def judge_poll(
     if isinstance(outcome, NoAnswer):
         return Waiting(min(interval * 2, _LONGEST_INTERVAL))
     document = _document(outcome)
-    error = "" if document is None else text_at(document, behaviour.response.error).casefold()
+    error = "" if document is None else first_text(document, behaviour.response.error).casefold()
     match error:
         case "authorization_pending":
             return Waiting(interval)

@@ -19,7 +19,7 @@ from reconciler.decide.grant_end import absolute_end
 from reconciler.decide.import_document import ImportedToken
 from reconciler.decide.import_words import IMPORT, import_said_of_another, imported_result
 from reconciler.decide.results import Result
-from reconciler.engine.consent import check_before_asking
+from reconciler.engine.consent_checks import check_before_asking
 from reconciler.engine.consent_grant import stored_subject
 from reconciler.engine.drive import read_grant
 from reconciler.engine.observe import observe_account, observe_provider
@@ -54,7 +54,7 @@ def import_grant(
         return replace(refusal, action=IMPORT)
     now = read_store_clock(run.store, run.clock).now()
     _check_client(account, provider, token=token)
-    check_before_asking(run, account, provider)
+    check_before_asking(run, account, provider, despite_incident=True)
     stands = _standing(run, account, replaces=replaces)
     before = stored_subject(run, account, provider)
     if account.identity is None and token.subject and before and token.subject != before:
