@@ -118,6 +118,10 @@ class LogLines:
         else:
             shown = " ".join(f"{k}={clean(v)}" for k, v in fields.items() if v is not None)
             line = f"{level}: {event}{' ' if shown else ''}{shown}"
+        self._emit(level, line)
+
+    def _emit(self, level: str, line: str) -> None:
+        """`line` as it is to be read; `level` is in it already."""
         with self._lock:
             click.echo(line, file=self._stream, err=self._stream is None)
 

@@ -51,11 +51,11 @@ def make_session(options: dict[str, Any]) -> Session:
         no_input=options.pop("no_input"),
         log_format=options.pop("log_format"),
     )
-    settings = read_settings(dict(os.environ), home=_home())
+    settings = read_settings(dict(os.environ), home=home())
     return Session(settings, console, LogLines(console))
 
 
-def _home() -> Path:
+def home() -> Path:
     """The user's home; `/` for a user without one (a container's random uid), where nothing of ours can be."""
     try:
         return Path.home()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.decide.account_view import AccountView
-from reconciler.decide.api_request import api_url, refuse_strange_token, trusted_api_url
+from reconciler.decide.api_request import api_origins, api_url, refuse_strange_token, trusted_api_url
 from reconciler.decide.plan import make_plan
 from reconciler.decide.plan_options import PlanOptions
 from reconciler.decide.trust import TrustDecision, judge
@@ -19,7 +19,7 @@ from reconciler.engine.discover import find_endpoints
 from reconciler.engine.renewing import declared
 from reconciler.errors import PathDenied, ProviderFailed, TrustRefused
 from reconciler.model.desired import Desired, DesiredProvider
-from reconciler.model.endpoint import TrustedUrl, parse_url
+from reconciler.model.endpoint import Origin, TrustedUrl, parse_url
 from reconciler.model.names import Address
 from reconciler.model.observed import Observed
 
@@ -38,6 +38,11 @@ class Reach:
         """UsageError for what is no URL, TrustRefused where the token may not go there."""
         url = api_url(text, self.provider, query=query, loopback=self.loopback)
         return trusted_api_url(url, self.provider, decision=self.decision)
+
+    def api_origins(self) -> frozenset[Origin]:
+        """All that the base lists. TrustRefused where one of them is not bound."""
+        listed = api_origins(self.provider, loopback=self.loopback)
+        return frozenset(self.api(f"{origin}/").url.origin for origin in listed)
 
     def endpoint(self, role: str) -> TrustedUrl | None:
         """An endpoint of the provider's own, like `userinfo`; None where it has none."""

@@ -24,6 +24,10 @@ def test_a_trial_without_a_server_measures_start_up_validate_and_plan(tmp_path):
     assert "A trial with small numbers" in page
 
 
+def test_a_trial_measures_what_a_cached_token_costs(tmp_path):
+    assert "| httpx, a request |" in page_of(tmp_path, "--cases", "client")
+
+
 @pytest.mark.vault
 @pytest.mark.parametrize(
     ("case", "title"),

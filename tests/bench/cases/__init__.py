@@ -4,7 +4,7 @@ A case makes its own world in `bench.folder`, runs what it measures and returns 
 server of its own. It takes its numbers from `bench.size`, so that a trial stays small.
 """
 
-from tests.bench.cases import on_sqlite, plan_on_vault, refresh, start_up
+from tests.bench.cases import client, on_sqlite, plan_on_vault, refresh, start_up
 from tests.bench.cases.case import Case
 
 CASES: dict[str, Case] = {
@@ -15,5 +15,6 @@ CASES: dict[str, Case] = {
         plan_on_vault.CASE,
         refresh.REUSABLE,
         refresh.SINGLE_USE,
+        client.CASE,
     )
 }
