@@ -106,8 +106,8 @@ class _Walk:
             real = os.path.realpath(entry.path, strict=True) if entry.is_symlink() else entry.path
             is_folder = os.path.isdir(real)
         except OSError:
-            if wanted:
-                self.found.refuse(_shown(self.root, parts), "a link that leads nowhere")
+            # It may have been a team's folder: what is not seen must not be taken for what is not declared.
+            self.found.refuse(_shown(self.root, parts), "a link that leads nowhere")
             return
         if not wanted and not is_folder:
             return

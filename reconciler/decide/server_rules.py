@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.decide.token_paths import read_from_tokens
 from reconciler.decide.url_parts import check_labels, check_parameter, check_template, fill, named_parts
 from reconciler.model.behaviour import (
     Behaviour,
@@ -163,6 +164,8 @@ def check_rules(behaviour: Behaviour) -> Iterator[Finding]:
     if kind in (LifetimeKind.ABSOLUTE, LifetimeKind.IDLE_AND_ABSOLUTE) and lifetime.absolute is None:
         yield Finding(("refreshToken", "lifetime", "kind"), f"is {kind.value}: say how long in `absolute`")
     yield from _identity_findings(behaviour)
+    for path, said in read_from_tokens(behaviour):
+        yield Finding(path, said)
 
 
 def _identity_findings(behaviour: Behaviour) -> Iterator[Finding]:

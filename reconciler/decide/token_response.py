@@ -30,6 +30,7 @@ from reconciler.decide.answer_document import (
     value_at,
 )
 from reconciler.decide.classify import classify_refusal, read_retry_after
+from reconciler.decide.token_paths import is_given_as_token
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
 from reconciler.model.behaviour import Behaviour, Renewal, ScopeRules
 from reconciler.model.choices import TimeUnit
@@ -259,6 +260,13 @@ def _scope(document: Mapping[str, Any], behaviour: Behaviour, warnings: list[str
         items = value if isinstance(value, list) else [None]
     if not all(isinstance(item, str) and is_sendable_token(item) for item in items):
         warnings.append("the answer's scope is unreadable: what was requested is assumed")
+        return None
+    own = (
+        text_at(document, behaviour.response.access_token),
+        text_at(document, behaviour.response.refresh_token),
+    )
+    if any(is_given_as_token(item, {**document, "token": own[0], "tokens": own[1]}) for item in items):
+        warnings.append("the answer gives a token as its scope: what was requested is assumed")
         return None
     return tuple(dict.fromkeys(items))
 
