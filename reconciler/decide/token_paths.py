@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.model.behaviour import Behaviour
+from reconciler.decide.answer_document import text_at
+from reconciler.model.behaviour import Behaviour, ResponseFields
 from reconciler.model.literal import looks_secret
 
 _TOKEN_NAMES = frozenset(
@@ -28,31 +29,38 @@ _DEEPEST = 6
 
 def read_from_tokens(behaviour: Behaviour) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """(path as written, message) of every field that would be read from where a token stands."""
-    response, refresh, identity = behaviour.response, behaviour.refresh_token, behaviour.identity
-    shown: list[tuple[tuple[str | int, ...], str | None]] = [
+    response, callback, identity = behaviour.response, behaviour.callback, behaviour.identity
+    shown: list[tuple[tuple[str | int, ...], tuple[str, ...]]] = [
         (("response", "tokenType"), response.token_type),
         (("response", "expiresIn"), response.expires_in),
+        (("response", "expiresAt"), response.expires_at),
         (("response", "scope"), response.scope),
         (("response", "error"), response.error),
         (("response", "errorDescription"), response.error_description),
-        (("refreshToken", "lifetimeField"), refresh.lifetime_field),
-        (("identity", "claim"), identity.claim),
-        (("identity", "emailClaim"), identity.email_claim),
-        *((("errors", "codeFields", n), path) for n, path in enumerate(behaviour.errors.code_fields)),
+        (("refreshToken", "lifetimeField"), (behaviour.refresh_token.lifetime_field or "",)),
+        (("identity", "claim"), (identity.claim,)),
+        (("identity", "emailClaim"), (identity.email_claim or "",)),
+        (("callback", "scope"), (callback.scope or "",)),
+        *((("response", "keep", n), (path,)) for n, path in enumerate(response.keep)),
+        *((("callback", "keep", n), (path,)) for n, path in enumerate(callback.keep)),
+        *((("errors", "codeFields", n), (path,)) for n, path in enumerate(behaviour.errors.code_fields)),
     ]
-    tokens = (response.access_token, response.refresh_token)
-    for where, path in shown:
-        if path is not None and (_named_like_a_token(path) or any(_overlap(path, token) for token in tokens)):
+    secret = {*response.access_token, *response.refresh_token}
+    for where, paths in shown:
+        held = secret | ({callback.code} if where[0] == "callback" else set())
+        if any(_named_like_a_token(path) or any(_overlap(path, token) for token in held) for path in paths):
             yield where, "is where a token stands: what is shown is not read from there"
 
 
-def is_given_as_token(text: str, document: Mapping[str, Any]) -> bool:
+def is_given_as_token(text: str, document: Mapping[str, Any], rules: ResponseFields) -> bool:
     """True where `document` gives `text`, or enough of it, as a token too, or where it has a token's known form."""
+    own = [text_at(document, path) for path in (*rules.access_token, *rules.refresh_token)]
     return looks_secret(text) is not None or any(
         text == token
         or (len(text) >= _LEAST_PART and text in token)
         or (len(token) >= _LEAST_PART and token in text)
-        for token in _tokens_in(document, depth=0)
+        for token in (*own, *_tokens_in(document, depth=0))
+        if token
     )
 
 

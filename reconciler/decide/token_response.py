@@ -190,7 +190,11 @@ def _token_set(
         warnings=tuple(warnings),
         id_token=Secret(id_token) if id_token and is_sendable_token(id_token) else None,
         extra=document,
-        kept=kept_values(document, behaviour.response.keep),
+        kept={
+            name: text
+            for name, text in kept_values(document, behaviour.response.keep).items()
+            if not is_given_as_token(text, document, behaviour.response)
+        },
     )
 
 
@@ -261,11 +265,7 @@ def _scope(document: Mapping[str, Any], behaviour: Behaviour, warnings: list[str
     if not all(isinstance(item, str) and is_sendable_token(item) for item in items):
         warnings.append("the answer's scope is unreadable: what was requested is assumed")
         return None
-    own = (
-        text_at(document, behaviour.response.access_token),
-        text_at(document, behaviour.response.refresh_token),
-    )
-    if any(is_given_as_token(item, {**document, "token": own[0], "tokens": own[1]}) for item in items):
+    if any(is_given_as_token(item, document, behaviour.response) for item in items):
         warnings.append("the answer gives a token as its scope: what was requested is assumed")
         return None
     return tuple(dict.fromkeys(items))

@@ -4,6 +4,7 @@ import pytest
 
 from reconciler.decide.token_paths import is_given_as_token
 from reconciler.decide.token_response import judge_answer
+from reconciler.model.behaviour import ResponseFields
 from reconciler.model.grant import TokenSet
 from tests.decide.declaring import declare, document, google, said
 from tests.decide.health_world import NOW
@@ -27,6 +28,9 @@ TOKEN = "a-token-that-is-long-enough"
         "identity: {source: token-response, claim: refresh_token}",
         "identity: {source: token-response, claim: sub, emailClaim: access_token}",
         "refreshToken: {lifetimeField: refresh_token}",
+        "response: {keep: [instance_url, refresh_token]}",
+        "callback: {keep: [realmId, code]}",
+        "callback: {scope: code}",
     ],
 )
 def test_a_base_may_not_read_them_from_there(rules):
@@ -57,6 +61,15 @@ def test_the_access_token_itself_is_no_scope_wherever_it_is_repeated():
     assert judged.scope is None
 
 
+def test_what_is_kept_for_workloads_is_no_token_either():
+    behaviour = make_behaviour(response={"access_token": "good", "keep": ["shop", "copy"]})
+    body = {"good": "another-token-of-this-answer", "refresh_token": TOKEN, "copy": TOKEN, "shop": "7"}
+    judged = judge_answer(answer(200, body), behaviour=behaviour, now=NOW)
+    assert isinstance(judged, TokenSet)
+    assert judged.kept == {"shop": "7"}
+
+
 @pytest.mark.parametrize("scope", ["read", "token", "https://www.googleapis.com/auth/drive", "user:email"])
 def test_a_scope_that_merely_occurs_is_a_scope(scope):
-    assert not is_given_as_token(scope, {"access_token": "ya29.read-token-xyz", "token_type": "token"})
+    document = {"access_token": "ya29.read-token-xyz", "token_type": "token"}
+    assert not is_given_as_token(scope, document, ResponseFields())
