@@ -175,7 +175,7 @@ def _cases() -> Iterator[Any]:
         yield pytest.param(attack, id=re.sub(r"\W+", "-", attack["name"]), marks=marks)
 
 
-@pytest.mark.parametrize("attack", _cases())
+@pytest.mark.parametrize("attack", list(_cases()))
 def test_the_attacker_hears_no_secret(repository: Repository, attack: dict[str, Any]):
     known = repository.secrets()
     repository.merge(attack)
