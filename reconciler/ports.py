@@ -156,6 +156,10 @@ class TokenEndpoint(Protocol):
         """A GET with a bearer token (userinfo, or a page of an API that takes it in a header of its own)."""
         ...
 
+    def delete(self, url: TrustedUrl, *, bearer: Secret) -> Outcome:
+        """A DELETE with a bearer token: how some providers take a grant back."""
+        ...
+
 
 class RegistrationEndpoint(Protocol):
     """RFC 7591 / 7592: JSON bodies, bearer tokens. Same manners as TokenEndpoint."""

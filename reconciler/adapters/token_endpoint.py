@@ -64,6 +64,10 @@ class HttpTokenEndpoint:
         headers = {"accept": _JSON, header.lower(): f"{scheme} {bearer.reveal()}"}
         return self._client.request("GET", url.url, cap=self._cap, headers=headers)
 
+    def delete(self, url: TrustedUrl, *, bearer: Secret) -> Outcome:
+        headers = {"accept": _JSON, "authorization": f"Bearer {bearer.reveal()}"}
+        return self._client.request("DELETE", url.url, cap=self._cap, headers=headers)
+
 
 def shaped(fields: Mapping[str, str | Secret], shape: RequestShape) -> dict[str, str]:
     """The fields as this server calls them, without those that it does without."""

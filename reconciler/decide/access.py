@@ -38,9 +38,9 @@ class Role(StrEnum):
 
 SUMMARIES = {
     Role.PLAN: "plan, status, history, drift, forecast: metadata, and the data of trust/, which holds no secret",
-    Role.RECONCILE: "reconcile and refresh: all grants and tokens; binds an origin at its first use, never changes one",
+    Role.RECONCILE: "reconcile, refresh and revoke: all grants and tokens; binds an origin at its first use, never changes one",
     Role.PRUNE: "reconcile --prune: what reconcile may, and the removal of what is no longer declared",
-    Role.CONSENT: "consent: the accounts and providers of its namespaces",
+    Role.CONSENT: "consent and import: the accounts and providers of its namespaces",
     Role.TRUST: "trust: says where credentials may go; reads no grant and no client secret",
     Role.WORKLOAD: "a workload: the access tokens of its namespaces, and nothing else",
     Role.SECRETS: "secret: the client secrets of people",

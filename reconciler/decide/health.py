@@ -27,6 +27,7 @@ NOTICE = timedelta(days=14)
 ANSWERED = frozenset(
     {
         Reason.GRANT_REVOKED,
+        Reason.REVOKED_HERE,
         Reason.GRANT_SUSPECTED,
         Reason.REFRESH_TOKEN_EXPIRED,
         Reason.REFRESH_TOKEN_MISSING,
@@ -201,11 +202,14 @@ def judge_account(view: AccountView) -> Health:
     )
 
 
+_NOTHING_TO_SEND = (R.NEVER_CONSENTED, R.REFRESH_TOKEN_MISSING, R.REVOKED_HERE)
+
+
 def is_due(view: AccountView, state: AccountState, reason: Reason) -> bool:
     """Whether a refresh is to be tried now. What the provider must not be sent is never due."""
     if view.account is None or state in (S.UNKNOWN, S.SUSPENDED, S.ORPHANED) or view.broken or view.foreign:
         return False
-    if view.provider is None or view.not_ready or reason in (R.NEVER_CONSENTED, R.REFRESH_TOKEN_MISSING):
+    if view.provider is None or view.not_ready or reason in _NOTHING_TO_SEND:
         return False
     if view.is_person and (view.provider_differs or view.client_differs):
         return False

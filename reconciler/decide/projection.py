@@ -227,7 +227,11 @@ def _without_grant(status: AccountStatus, ended: Conclusion, *, now: datetime) -
     if ended.reason is Reason.NEVER_CONSENTED and status.consented_at is None:
         return in_state(settled, AccountState.PENDING_CONSENT, Reason.NEVER_CONSENTED, now=now)
     if ended.reason is Reason.NOT_DECLARED:
-        return settled
+        # A tombstone under a status that knows of no end: it was revoked while another run was publishing.
+        ready = settled.state is AccountState.READY
+        return (
+            in_state(settled, AccountState.NEEDS_CONSENT, Reason.REVOKED_HERE, now=now) if ready else settled
+        )
     return in_state(settled, AccountState.NEEDS_CONSENT, Reason.REFRESH_TOKEN_MISSING, now=now)
 
 

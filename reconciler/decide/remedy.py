@@ -89,6 +89,11 @@ REMEDIES: Mapping[Reason, Row] = {
         _CONSENT,
         Page.REMOVAL,
     ),
+    Reason.REVOKED_HERE: Row(
+        "revoked on purpose with 'reconciler revoke'",
+        "The owner consents again if it is still wanted; if not, take its manifest away.",
+        _CONSENT,
+    ),
     Reason.GRANT_SUSPECTED: Row(
         "the refresh token was refused once; a second answer decides",
         "Nothing yet: reconcile asks once more and then says what it means.",

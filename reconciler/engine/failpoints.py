@@ -26,6 +26,7 @@ CONSENT_FAILPOINTS = (
     "consent.status-written",
 )
 IMPORT_FAILPOINTS = ("import.announced", "import.stored", "import.proved")
+REVOKE_FAILPOINTS = ("revoke.taken-back", "revoke.set-aside")
 REGISTER_FAILPOINTS = (
     "register.intent-written",
     "register.answer-received",
@@ -47,6 +48,7 @@ FAILPOINTS = (
     *REGISTER_FAILPOINTS,
     *MANAGE_FAILPOINTS,
     *RENAME_FAILPOINTS,
+    *REVOKE_FAILPOINTS,
 )
 
 AFTER_STEP = {

@@ -37,6 +37,7 @@ from reconciler.model.status import Circuit
 __all__ = ["RefreshWork", "refresh_accounts"]
 
 _UNTOUCHABLE = (AccountState.UNKNOWN, AccountState.SUSPENDED, AccountState.ORPHANED)
+_NOTHING_THERE = (Reason.FOREIGN_OWNER, Reason.NEVER_CONSENTED, Reason.REVOKED_HERE)
 _LOOK_BACK = timedelta(hours=1)
 """How long before an incident opened a refusal may have been its first sign."""
 
@@ -138,7 +139,7 @@ def _choose(
 
 
 def _may_be_forced(health: Health) -> bool:
-    if health.state in _UNTOUCHABLE or health.reason in (Reason.FOREIGN_OWNER, Reason.NEVER_CONSENTED):
+    if health.state in _UNTOUCHABLE or health.reason in _NOTHING_THERE:
         return False
     # A provider that asked to be left alone is left alone: that is no threshold of ours.
     return health.reason is not Reason.RATE_LIMITED

@@ -42,6 +42,7 @@ from reconciler.model.spec import (
     Window,
 )
 from reconciler.model.state import GrantType
+from reconciler.model.taking_back import RevocationRules
 from reconciler.model.token_rules import AccessTokenRules, RefreshLifetime, RefreshTokenRules
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "Renewal",
     "RequestShape",
     "ResponseFields",
+    "RevocationRules",
     "Rotation",
     "ScopeRules",
     "ServerRules",
@@ -252,6 +254,7 @@ class ServerRules(Spec):
     response: ResponseFields = ResponseFields()
     errors: ErrorRules = ErrorRules()
     identity: IdentityRules = IdentityRules()
+    revocation: RevocationRules = RevocationRules()
     access_removal: AccessRemoval = AccessRemoval()
     console: ConsoleRules = ConsoleRules()
     rate: RateRules = RateRules()

@@ -133,3 +133,10 @@ class TrustedUrl:
 
     def __str__(self) -> str:
         return self.url.text
+
+    def with_path(self, more: str) -> TrustedUrl:
+        """The same origin, `more` after the path. ValueError where the whole is no URL or leads elsewhere."""
+        url = parse_url(f"{self.url.text.rstrip('/')}/{more.lstrip('/')}", allow_loopback_http=True)
+        if url.origin != self.url.origin:
+            raise ValueError("it would lead to another origin")
+        return TrustedUrl(url)

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     SCOPES_NOT_GRANTED = "ScopesNotGranted"
     SCOPE_REFUSED = "ScopeRefused"
     GRANT_REVOKED = "GrantRevoked"
+    REVOKED_HERE = "RevokedHere"
     GRANT_SUSPECTED = "GrantSuspected"
     REFRESH_TOKEN_EXPIRED = "RefreshTokenExpired"
     REFRESH_TOKEN_MISSING = "RefreshTokenMissing"

@@ -120,7 +120,9 @@ MOODS = tuple(_moods(Parrot()))
 
 def _answer(p: Parrot, path: str, form: dict[str, str], method: str) -> Said:
     sulks = p.mood != "good" and (
-        (p.about == "token" and path == "/token") or (p.about == "register" and path.startswith("/register"))
+        (p.about == "token" and path == "/token")
+        or (p.about == "register" and path.startswith("/register"))
+        or (p.about == "revoke" and path == "/revoke")
     )
     if sulks:
         return _moods(p)[p.mood]

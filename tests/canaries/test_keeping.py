@@ -63,3 +63,25 @@ def test_what_cannot_be_read_is_not_repeated(cage: Cage):
     ):
         assert cage.run("import", "sales/crm", "-v", stdin=wrong).code in (3, 64)
     cage.assert_silent()
+
+
+@pytest.mark.parametrize("flags", [(), ("-o", "json"), ("-v", "--log-format", "json")])
+def test_what_is_given_back_is_seen_by_nobody(cage: Cage, flags: tuple[str, ...]):
+    cage.settle()
+    cage.run("revoke", "sales/crm", "--yes", *flags, expect=0)
+    assert "POST /revoke" in cage.parrot.asked
+    cage.run("status", "-o", "json")
+    cage.assert_silent()
+    cage.assert_no_file_holds_one()
+
+
+@pytest.mark.parametrize("mood", SOME_MOODS)
+def test_a_revocation_that_fails_says_nothing(cage: Cage, mood: str):
+    cage.settle()
+    cage.parrot.mood, cage.parrot.about = mood, "revoke"
+    before = cage.read("reconciler/grants/sales/crm")["refresh_token"]
+    cage.run("revoke", "sales/crm", "--yes", "-v")
+    cage.run("status", "-v")
+    cage.assert_silent()
+    cage.assert_no_file_holds_one()
+    assert cage.read("reconciler/grants/sales/crm")["refresh_token"] == before

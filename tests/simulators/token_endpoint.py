@@ -232,6 +232,21 @@ class TokenEndpointSimulator:
                 return answer(401, {"error": "invalid_token"})
             return answer(200, {"sub": family.subject, "email": f"{family.subject}@example.com"})
 
+    def delete(self, url: TrustedUrl, *, bearer: Secret) -> Outcome:
+        """The end of everything that the token's owner granted to its client, at a server with such an endpoint."""
+        with self._lock:
+            if self.get_faults:
+                fault = self.get_faults.popleft()
+                return _no_answer(fault) if isinstance(fault, Fault) else fault
+            self.seen.append(Seen(urlsplit(str(url)).path, {}, "", False, "ok"))
+            family = self.access_tokens.get(bearer.reveal())
+            if family is None or family.revoked:
+                return answer(401, {"error": "invalid_token"})
+            for other in self.families.values():
+                if (other.subject, other.client_id) == (family.subject, family.client_id):
+                    other.revoked = True
+            return answer(200, {})
+
     # ---- how it answers
 
     def _serve(self, path: str, form: Mapping[str, str], client: ClientCredentials | None) -> HttpAnswer:
@@ -240,7 +255,8 @@ class TokenEndpointSimulator:
             return refusal
         client_id = client.client_id if client else form["client_id"]
         if path.endswith("/revoke"):
-            family = self.families.get(form.get("token", ""))
+            token = form.get("token", "")
+            family = self.families.get(token) or self.access_tokens.get(token)
             if family is not None and family.client_id == client_id:
                 family.revoked = True
             return answer(200, b"", {})
