@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from reconciler.decide.consent_words import access_removal
 from reconciler.model.behaviour import Behaviour
+from reconciler.model.choices import CauseScope
 from reconciler.model.names import Address
 from reconciler.model.observed import ObservedAccount
 from reconciler.model.status import AccountStatus
@@ -44,6 +45,9 @@ def foretell(
             names = ", ".join(str(other) for other in others[:5])
             more = f" and {len(others) - 5} more" if len(others) > 5 else ""
             lines.append(f"by the same person and app, and ended too: {names}{more}")
+    for_all = [cause.what for cause in behaviour.refresh_token.causes if cause.ends is CauseScope.APPLICATION]
+    if for_all:
+        lines.append(f"known to end everybody's grants there, which this does not: {'; '.join(for_all[:3])}")
     return Foretold(tuple(lines), tuple(others))
 
 
