@@ -43,12 +43,17 @@ def import_(address: str, manifests: str, output: str, replaces: bool, **options
     from reconciler.engine.importing import import_grant
     from reconciler.engine.observe import observe
     from reconciler.engine.ready import ready_provider
+    from reconciler.model.choices import Renewal
 
     session = make_session(options)
     desired = read_desired(session, manifests)
     account = declared_account(desired, address)
-    token = read_import(_stdin(), now=SystemClock(session.stop).now())
     provider = desired.providers[account.provider]
+    token = read_import(
+        _stdin(),
+        now=SystemClock(session.stop).now(),
+        by_access_token=provider.behaviour.refresh_token.renewal is not Renewal.REFRESH_TOKEN,
+    )
 
     def look(store: Any, layout: Any) -> Any:
         return observe(store, layout, desired, jobs=2, accounts={account.address})

@@ -48,14 +48,17 @@ class ImportedToken:
     refresh_expires_at: datetime | None = None
 
 
-def read_import(raw: bytes, *, now: datetime) -> ImportedToken:
-    """UsageError where this is nothing to take over."""
+def read_import(raw: bytes, *, now: datetime, by_access_token: bool = False) -> ImportedToken:
+    """UsageError where this is nothing to take over. `by_access_token`: a provider without refresh tokens, whose access
+    token is what is kept (`renewal` of its base)."""
     document = read_json_object(raw) if len(raw) <= LONGEST else None
     if document is None:
         long = f"longer than {LONGEST // 1024} KiB" if len(raw) > LONGEST else "no JSON object"
         raise UsageError(f"what came on stdin is {long}", hint=_HINT)
     refresh_token = _token(document, "refresh_token")
     access_token = _token(document, "access_token")
+    if by_access_token and refresh_token is None:
+        refresh_token, access_token = access_token, None
     if refresh_token is None:
         raise _without_refresh_token(document, has_access=access_token is not None, now=now)
     if access_token is not None and access_token == refresh_token:

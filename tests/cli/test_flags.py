@@ -15,9 +15,10 @@ _BY_HAND_ONLY = {
     ("trust", "show"), ("trust", "revoke"), ("trust", "yes"),
     ("trust settings", "mode"), ("trust settings", "loopback"), ("trust settings", "hosts"),
     ("trust settings", "prefixes"), ("trust settings", "no_hosts"), ("trust settings", "no_prefixes"),
-    ("init-store", "mode"), ("init-store", "loopback"), ("init-store", "hosts"),
+    ("revoke", "yes"), ("init-store", "mode"), ("init-store", "loopback"), ("init-store", "hosts"),
 }  # fmt: skip
-"""Flags that widen trust. Environment variables may only tighten it, since a workflow file is Git too (DESIGN §8)."""
+"""Flags that widen trust. Environment variables may only tighten it, since a workflow file is Git too (DESIGN §8); and a yes
+that was said once and for all is none."""
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:

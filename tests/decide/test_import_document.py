@@ -80,6 +80,13 @@ def test_an_access_token_that_never_expires_is_refused_too():
     assert "nothing could renew it" in refused({"access_token": CANARY}).message
 
 
+def test_where_a_provider_has_no_refresh_tokens_the_access_token_is_what_is_kept():
+    raw = json.dumps({"access_token": "a-1", "expires_in": 5_184_000}).encode()
+    assert read_import(raw, now=NOW, by_access_token=True) == ImportedToken(Secret("a-1"))
+    with pytest.raises(UsageError, match="has no refresh_token"):
+        read_import(b"{}", now=NOW, by_access_token=True)
+
+
 @pytest.mark.parametrize("key", ["refreshToken", "refresh-token"])
 def test_a_key_of_another_spelling_is_pointed_at(key: str):
     assert refused({key: CANARY}).hint == f"the key is called refresh_token, not {key}"
