@@ -6,7 +6,7 @@ Rules: nothing is made that could change a thing; a store that cannot be opened 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -126,26 +126,28 @@ def _of_traffic(settings: Settings) -> Iterator[tuple[FileFacts, bool]]:
         yield look_at(Path(authority), what="the providers' authority", certificates=True), False
 
 
-@contextmanager
-def opened(session: Session) -> Iterator[tuple[SecretStore, Layout, StoreInspector | None]]:
-    """The store, and what can be asked of its server. StoreError where it cannot even be opened.
-
-    An embedded store that is not there is not made: looking makes nothing.
-    """
-    from reconciler.cli.session import open_store
-
+def refuse_unmade(session: Session) -> None:
+    """StoreNotInitialised where an embedded store is not there: what only looks makes none."""
     location = store_location(session.settings)
     if isinstance(location, SqliteLocation) and not location.path.exists():
         raise StoreNotInitialised(
             f"sqlite {clean(location.path)}: there is no store yet",
             hint="the first command that needs it makes it",
         )
-    with ExitStack() as closing:
-        store, layout = closing.enter_context(open_store(session))
-        yield store, layout, _inspector(store)
 
 
-def _inspector(store: SecretStore) -> StoreInspector | None:
+@contextmanager
+def opened(session: Session) -> Iterator[tuple[SecretStore, Layout, StoreInspector | None]]:
+    """The store, and what can be asked of its server. StoreError where it cannot even be opened."""
+    from reconciler.cli.session import open_store
+
+    refuse_unmade(session)
+    with open_store(session) as (store, layout):
+        yield store, layout, inspector_of(store)
+
+
+def inspector_of(store: SecretStore) -> StoreInspector | None:
+    """What can be asked of the store's server, with the store's own login; None for an embedded one."""
     from reconciler.adapters.vault import VaultStore
     from reconciler.adapters.vault_inspect import VaultInspector
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.cli.console import Console
 from reconciler.cli.output import print_document
 from reconciler.decide.doctor import Examination
+from reconciler.decide.drift import DriftReport
 from reconciler.report.style import Style
 
 
@@ -19,3 +20,15 @@ def write_doctor(examination: Examination, *, output: str, console: Console, too
         print_document(doctor.doctor_document(examination, tool=tool))
     else:
         print_document(doctor.render_doctor(examination, style_of(console)))
+
+
+def write_drift(report: DriftReport, *, output: str, console: Console, tool: str, commit: str) -> None:
+    from reconciler.report import drift
+
+    match output:
+        case "json":
+            print_document(drift.drift_document(report, tool=tool, commit=commit))
+        case "markdown":
+            print_document(drift.render_drift_markdown(report, tool=tool, commit=commit))
+        case _:
+            print_document(drift.render_drift(report, style_of(console)))

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict
 
 from reconciler.decide.access import Role
 from reconciler.decide.doctor import Check, Level
+from reconciler.decide.drift import DriftKind
 from reconciler.decide.job_login import JwtRole
 
 
@@ -58,7 +59,43 @@ class DoctorDocument(TypedDict):
     exit_code: int
 
 
+class DifferenceDocument(TypedDict):
+    """What is there and differs from what was applied. `address` is null where it is of the store as a whole."""
+
+    address: str | None
+    reason: DriftKind
+    message: str
+    before: str | None
+    after: str | None
+    command: str | None
+
+
+class NotSeenDocument(TypedDict):
+    """What could not be looked at."""
+
+    address: str | None
+    message: str
+
+
+class DriftDocument(TypedDict):
+    """`reconciler drift -o json`. `exit_code` is the process's."""
+
+    format_version: Literal[1]
+    kind: Literal["drift"]
+    tool: str
+    commit: str | None
+    store: str
+    time: str
+    looked_at: int
+    differences: list[DifferenceDocument]
+    ignored: list[DifferenceDocument]
+    not_seen: list[NotSeenDocument]
+    registration_tokens_kept: list[str]
+    exit_code: int
+
+
 OPS_DOCUMENTS: dict[str, tuple[str, Any]] = {
     "policy": ("what `reconciler policy -o json` writes", PolicyDocument),
     "doctor": ("what `reconciler doctor -o json` writes", DoctorDocument),
+    "drift": ("what `reconciler drift -o json` writes", DriftDocument),
 }

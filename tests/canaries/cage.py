@@ -31,6 +31,7 @@ VERBS: tuple[tuple[str, ...], ...] = (
     ("reconcile", "-v"), ("refresh", "--force", "-v", "--log-format", "json"),
     ("refresh", "--force", "-o", "json"), ("refresh", "--force", "-o", "markdown"), ("reconcile", "-o", "github"),
     ("secret", "list"), ("trust", "--show"), ("policy", "plan"), ("doctor",), ("doctor", "-o", "json"),
+    ("drift",), ("drift", "-o", "markdown", "--tokens", "--registrations", "-v"), ("drift", "-o", "json", "--tokens"),
     ("plan", "--out", "saved.plan"), ("reconcile", "--plan", "saved.plan"),
 )  # fmt: skip
 QUICK_VERBS: tuple[tuple[str, ...], ...] = (

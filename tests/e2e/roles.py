@@ -27,12 +27,15 @@ _ROLES = {
     "trust": Role.TRUST,
     "secret": Role.SECRETS,
     "doctor": Role.PLAN,
+    "drift": Role.PLAN,
 }
 """A new verb that opens a store says here whose it is."""
 
 
 def role_of(arguments: tuple[str, ...]) -> Role:
     role = _ROLES[arguments[0]]
+    if arguments[0] == "drift" and {"--registrations", "--tokens"} & set(arguments):
+        return Role.RECONCILE
     return Role.PRUNE if role is Role.RECONCILE and "--prune" in arguments else role
 
 

@@ -2,8 +2,14 @@
 
 from collections.abc import Mapping
 
-OPS_TITLES: Mapping[str, str] = {"RuleDocument": "rule", "JwtRole": "JWT role", "FindingDocument": "finding"}
-OPS_HEADINGS: Mapping[str, str] = {"policy": "policy", "doctor": "doctor"}
+OPS_TITLES: Mapping[str, str] = {
+    "RuleDocument": "rule",
+    "JwtRole": "JWT role",
+    "FindingDocument": "finding",
+    "DifferenceDocument": "difference",
+    "NotSeenDocument": "not seen",
+}
+OPS_HEADINGS: Mapping[str, str] = {"policy": "policy", "doctor": "doctor", "drift": "drift"}
 OPS_WORDS: Mapping[str, str] = {
     "policy.kind": "kind of this document",
     "doctor.kind": "kind of this document",
@@ -11,6 +17,18 @@ OPS_WORDS: Mapping[str, str] = {
     "findings": "what each check found",
     "check": "which check",
     "level": "how bad it is; `skipped`: it could not be looked at",
+    "drift.kind": "kind of this document",
+    "drift.exit_code": "of the process",
+    "looked_at": "how many objects were compared",
+    "differences": "what another hand changed",
+    "ignored": "the same, where `--ignore` covers it",
+    "not_seen": "what could not be looked at",
+    "registration_tokens_kept": "providers whose server replaced our registration token while it was read",
+    "DifferenceDocument.reason": "what differs, a name that `--ignore` takes",
+    "DifferenceDocument.before": "what was applied",
+    "DifferenceDocument.after": "what is there",
+    "DifferenceDocument.address": "`provider/…`, `account/…`, or null for the store",
+    "NotSeenDocument.address": "`provider/…`, `account/…`, or null for the store",
     "role": "whose policy it is",
     "policy.name": "what the policy is called in Vault, as we write it",
     "namespaces": "the teams whose part it is; empty: all",
