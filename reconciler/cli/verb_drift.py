@@ -140,9 +140,11 @@ def _deep(
         assert work.ports.metadata is not None  # noqa: S101 - `discover` brings it
         found = find_drift(desired, work.observed, looking, metadata=work.ports.metadata)
         if registrations:
-            find_registration_drift(run, desired, work.observed, looking, ports=work.ports, found=found)
+            find_registration_drift(
+                run, desired, work.observed, looking=looking, ports=work.ports, found=found
+            )
         if tokens:
-            find_token_drift(run, desired, work.observed, looking, found=found)
+            find_token_drift(run, desired, work.observed, looking=looking, found=found)
         _policy(session, work.run.store, run.layout, looking=looking, found=found)
         return work.observed, found
 

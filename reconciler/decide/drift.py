@@ -138,7 +138,7 @@ def provider_drift(
         yield _edited(seen.address, metadata.custom, status.to_metadata())
     if status.removed_at is not None:
         return
-    yield from _secret_drift(seen.address, status, desired, secrets)
+    yield from _secret_drift(seen.address, status, desired=desired, secrets=secrets)
     record = metadata.newest
     if status.registration == Registration.DYNAMIC.value and record is not None and not record.alive:
         yield Drift(
@@ -154,6 +154,7 @@ def provider_drift(
 def _secret_drift(
     address: Address,
     status: ProviderStatus,
+    *,
     desired: DesiredProvider | None,
     secrets: Iterable[ObservedSecret],
 ) -> Iterator[Drift]:

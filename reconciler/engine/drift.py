@@ -89,12 +89,12 @@ def find_drift(
             tool=looking.tool,
         )
     found.not_seen += [NotSeen(None, f"{folder}: the store does not list it") for folder in observed.unlisted]
-    _ask_issuers(found, desired, observed, looking, metadata=metadata)
+    _ask_issuers(found, desired, observed, looking=looking, metadata=metadata)
     return found
 
 
 def _ask_issuers(
-    found: Found, desired: Desired, observed: Observed, looking: Looking, *, metadata: MetadataEndpoint
+    found: Found, desired: Desired, observed: Observed, *, looking: Looking, metadata: MetadataEndpoint
 ) -> None:
     asked = [
         (provider, observed.providers[address])

@@ -54,7 +54,7 @@ class _Registered:
 
 
 def find_registration_drift(
-    run: Run, desired: Desired, observed: Observed, looking: Looking, *, ports: ProviderPorts, found: Found
+    run: Run, desired: Desired, observed: Observed, *, looking: Looking, ports: ProviderPorts, found: Found
 ) -> None:
     """Adds to `found` what each server says of the client that we registered there (RFC 7592 §2.1)."""
     for one in _registered(desired, observed, looking):
@@ -137,7 +137,7 @@ def _reach(one: _Registered, observed: Observed) -> Reach:
 
 
 def find_token_drift(
-    run: Run, desired: Desired, observed: Observed, looking: Looking, *, found: Found
+    run: Run, desired: Desired, observed: Observed, *, looking: Looking, found: Found
 ) -> None:
     """Adds to `found` published tokens that are not what was published."""
     for address, seen in observed.accounts.items():

@@ -38,7 +38,12 @@ def look(world: RegisteringWorld, provider: DesiredProvider | None = None, store
     run = world.run(store=ReadingStore(store or world.store, layout=LAYOUT))
     desired = Desired("manifests", {PROVIDER: declared}, {})
     find_registration_drift(
-        run, desired, observed, Looking("default", "test", EVERYTHING), ports=world.ports(), found=found
+        run,
+        desired,
+        observed,
+        looking=Looking("default", "test", EVERYTHING),
+        ports=world.ports(),
+        found=found,
     )
     return found
 
