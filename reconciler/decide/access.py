@@ -30,6 +30,7 @@ class Role(StrEnum):
     RECONCILE = "reconcile"
     PRUNE = "prune"
     CONSENT = "consent"
+    SERVE = "serve"
     TRUST = "trust"
     WORKLOAD = "workload"
     SECRETS = "secrets"
@@ -41,12 +42,13 @@ SUMMARIES = {
     Role.RECONCILE: "reconcile, refresh and revoke: all grants and tokens; binds an origin at its first use, never changes one",
     Role.PRUNE: "reconcile --prune: what reconcile may, and the removal of what is no longer declared",
     Role.CONSENT: "consent and import: the accounts and providers of its namespaces",
+    Role.SERVE: "serve, consent-link: what consent may, for all accounts; the page's key and its used marks",
     Role.TRUST: "trust: says where credentials may go; reads no grant and no client secret",
     Role.WORKLOAD: "a workload: the access tokens of its namespaces, and nothing else",
     Role.SECRETS: "secret: the client secrets of people",
     Role.INIT: "init-store: makes a store, once",
 }
-NARROWABLE = (Role.RECONCILE, Role.PRUNE, Role.CONSENT, Role.WORKLOAD, Role.SECRETS)
+NARROWABLE = (Role.RECONCILE, Role.PRUNE, Role.CONSENT, Role.SERVE, Role.WORKLOAD, Role.SECRETS)
 ALWAYS_NARROW = (Role.CONSENT, Role.WORKLOAD)
 """Of the namespace `default` where none is named, as manifests are."""
 
@@ -94,6 +96,8 @@ def rules_for(role: Role, reach: Reach) -> tuple[Rule, ...]:
             rules = [_all_metadata(reach), *_secrets_metadata(role, reach), _trust(reach, _READ)]
         case Role.RECONCILE | Role.PRUNE | Role.CONSENT:
             rules = [*_keeping(role, reach)]
+        case Role.SERVE:
+            rules = [*_keeping(role, reach), *_serving(reach)]
         case Role.TRUST:
             rules = [
                 _all_metadata(reach),
@@ -138,7 +142,7 @@ def _keeping(role: Role, reach: Reach) -> Iterator[Rule]:
     for folder in (layout.providers, layout.grants):
         for path in _below(folder, role, reach=reach):
             yield Rule(path, _KEEP)
-    withdraws = () if role is Role.CONSENT else ("delete",)
+    withdraws = ("delete",) if role in (Role.RECONCILE, Role.PRUNE) else ()
     for path in _below(layout.tokens, role, reach=reach):
         yield Rule(
             path,
@@ -150,6 +154,17 @@ def _keeping(role: Role, reach: Reach) -> Iterator[Rule]:
     yield from _secrets_metadata(role, reach)
     for path in _secret_paths("data", role, reach):
         yield Rule(path, _READ, "client secrets")
+
+
+def _serving(reach: Reach) -> Iterator[Rule]:
+    """The Accounts page: what it seals and signs with, and what was used up."""
+    yield Rule(_data(reach, reach.layout.web_key), _KEEP, "made once, by whoever needs it first")
+    yield Rule(_data(reach, reach.layout.used_marks, below=True), _KEEP, "callbacks and links work once")
+    yield Rule(
+        _metadata(reach, reach.layout.used_marks, below=True),
+        (*_LIST, "delete"),
+        "swept when their day is over",
+    )
 
 
 def _all_metadata(reach: Reach) -> Rule:

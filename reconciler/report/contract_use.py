@@ -22,6 +22,20 @@ class TokenDocument(TypedDict):
     scope: list[str]
 
 
+class ConsentLinkDocument(TypedDict):
+    """`reconciler consent-link ADDRESS -o json`. `url` null: it was sent to the owner and is shown to nobody else."""
+
+    format_version: Literal[1]
+    kind: Literal["consent-link"]
+    tool: str
+    address: str
+    owner: str
+    expires_at: str
+    sent: bool
+    url: str | None
+
+
 USE_DOCUMENTS: dict[str, tuple[str, Any]] = {
     "token": ("what `reconciler token --json` writes", TokenDocument),
+    "consent-link": ("what `reconciler consent-link -o json` writes", ConsentLinkDocument),
 }

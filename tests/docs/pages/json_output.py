@@ -32,6 +32,7 @@ _HEADINGS = {
     "run": "reconcile and refresh",
     "status": "status",
     "token": "token",
+    "consent-link": "consent-link",
     "validate": "validate",
     **OPS_HEADINGS,
 }
@@ -55,7 +56,8 @@ def json_output() -> str:
         f"With {code('-o json')} stdout holds one JSON document and nothing else; what is said besides goes to stderr. Every "
         f"document has {code('format_version')} {FORMAT_VERSION}: it grows where a reader of the old format would misread "
         "the new one. New keys alone do not grow it. Times are RFC 3339 in UTC, whole seconds. What is unknown or absent is "
-        f"`null`, never left out. No document holds a secret but that of `token`, which is asked for it. "
+        f"`null`, never left out. No document holds a secret but that of `token`, and the link of `consent-link --print`: "
+        "both are asked for it. "
         f"A date that needs a person is listed {NOTICE.days} days ahead.",
         *outer,
         "## Parts",

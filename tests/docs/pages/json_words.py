@@ -106,6 +106,8 @@ WORDS: Mapping[str, str] = {
     "clientSecretVersion": "its version when it was last applied",
     "clientSecretGoodVersion": "the version that last worked",
     "clientSecretExpiresAt": "when the server says that it dies",
+    "consent-link.sent": "it went to the owner by mail",
+    "consent-link.url": "the link, where `--print` asked for it",
     **OPS_WORDS,
     **{action.value: f"how many to {action.value}" for action in Action},
 }

@@ -1,0 +1,33 @@
+"""What `consent-link` says: whose link it is and until when it works, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+
+from reconciler.engine.consent_links import MadeLink
+from reconciler.errors import clean
+from reconciler.model.desired import DesiredAccount
+from reconciler.model.duration import format_instant
+from reconciler.report.contract_use import ConsentLinkDocument
+
+
+def link_text(link: MadeLink, *, account: DesiredAccount) -> str:
+    """For people, beside the link: what may be done with it."""
+    return (
+        f"a link by which {clean(link.owner)} connects {account.address.short}, once, until {format_instant(link.until)}\n"
+        "warning: whoever has it can connect the account: hand it to the owner and nobody else"
+    )
+
+
+def link_document(link: MadeLink, *, account: DesiredAccount, sent: bool, shown: bool, tool: str) -> str:
+    document: ConsentLinkDocument = {
+        "format_version": 1,
+        "kind": "consent-link",
+        "tool": tool,
+        "address": str(account.address),
+        "owner": clean(link.owner),
+        "expires_at": format_instant(link.until),
+        "sent": sent,
+        "url": link.url if shown else None,
+    }
+    return json.dumps(document, indent=2) + "\n"

@@ -1,0 +1,71 @@
+"""`reconciler consent-link ADDRESS`: a link for the owner of one account, who needs no login to consent by it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from reconciler.cli.options import DURATION, common_flags, flag, manifests_flag, output_flag
+
+
+@click.command(short_help="Make a link by which an account's owner consents.")
+@click.argument("address")
+@manifests_flag
+@output_flag("text", "json")
+@flag("--public-url", metavar="URL", help="Where browsers find the page: https://accounts.acme.example.")
+@flag("--valid", type=DURATION, default="7d", show_default=True, help="How long the link works; 30d at most.")
+@flag("--print", "show", is_flag=True, help="Print the link, for you to hand to the owner and nobody else.")
+@common_flags
+def consent_link(
+    address: str,
+    manifests: str,
+    output: str,
+    public_url: str | None,
+    valid: timedelta,
+    show: bool,
+    **options: Any,
+) -> int:
+    """Make a link by which the owner of the account ADDRESS consents on the Accounts page, without a login.
+
+    It works once, until it expires, for this account and what it asks for now.
+    """
+    from reconciler.cli.link_words import link_document, link_text
+    from reconciler.cli.serving import backstage
+    from reconciler.cli.session import TOOL, make_session, read_desired
+    from reconciler.decide.consent_link import LONGEST_LIFE
+    from reconciler.decide.selection import resolve_one
+    from reconciler.engine.consent_links import make_link
+    from reconciler.errors import ManifestError, UsageError
+    from reconciler.model.names import parse_address
+    from reconciler.web.site import parse_public
+
+    session = make_session(options)
+    if public_url is None:
+        raise UsageError(
+            "where is the page?", hint="give --public-url or RECONCILER_PUBLIC_URL, as for serve"
+        )
+    public = str(parse_public(public_url))
+    if not timedelta(minutes=1) <= valid <= LONGEST_LIFE:
+        raise UsageError(f"--valid is between 1m and {LONGEST_LIFE.days}d")
+    desired = read_desired(session, manifests)
+    pattern = parse_address(address)
+    broken = [found for found in desired.broken if pattern.matches(found)]
+    if broken:
+        raise ManifestError(f"{broken[0]} is declared, but not valid", problems=desired.problems)
+    account = desired.accounts[resolve_one(pattern, desired.accounts)]
+    provider = desired.providers[account.provider]
+    if not show:
+        raise UsageError(
+            "there is no mail server to send the link by",
+            hint="--print shows it: hand it to the owner and nobody else, since whoever has it can connect the account",
+        )
+    with backstage(session, manifests, jobs=1) as back:
+        link = make_link(back.run, account, provider=provider, public=public, valid=valid)
+    if output == "json":
+        click.echo(link_document(link, account=account, sent=False, shown=show, tool=TOOL), nl=False)
+        return 0
+    click.echo(link_text(link, account=account), err=True)
+    click.echo(link.url)
+    return 0
