@@ -66,7 +66,7 @@ def serve(manifests: str, listen: str, public_url: str | None, jobs: int, **opti
     from reconciler.cli.session import make_session
     from reconciler.cli.signals import stopping
     from reconciler.errors import UsageError
-    from reconciler.web.site import check_site, parse_listen, parse_public
+    from reconciler.web.site import LoginMode, check_site, parse_listen, public_of
 
     session = make_session(options)
     as_json = session.console.log_format == "json"
@@ -74,10 +74,8 @@ def serve(manifests: str, listen: str, public_url: str | None, jobs: int, **opti
     every = options["observe_every"]
     if every < timedelta(seconds=1):
         raise UsageError("--observe-every is at least one second")
-    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-    settings = _settings(
-        session, options, listen=address, public=parse_public(public_url or f"http://{shown}:{address[1]}")
-    )
+    public = public_of(public_url, listen=address, login=LoginMode(options["login"]))
+    settings = _settings(session, options, listen=address, public=public)
     check_site(settings)
     try:
         from reconciler.web.listener import Listener, bind

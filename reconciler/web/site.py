@@ -107,14 +107,32 @@ def parse_public(text: str) -> Origin:
         ) from None
 
 
+def public_of(text: str | None, *, listen: tuple[str, int], login: LoginMode) -> Origin:
+    """What was given; or else the address that is listened on, where that is this machine's own."""
+    if text is not None:
+        return parse_public(text)
+    host, port = listen
+    if is_loopback_host(host):
+        return parse_public(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+    if login is LoginMode.NONE:
+        raise _for_this_machine()
+    raise UsageError(
+        "--public-url is missing", hint="say where browsers find the page: https://accounts.acme.example"
+    )
+
+
+def _for_this_machine() -> UsageError:
+    return UsageError(
+        "without a login the page is for this machine alone",
+        hint="add --login oidc or --login proxy, or listen on 127.0.0.1 without a public URL",
+    )
+
+
 def check_site(settings: SiteSettings) -> None:
     """UsageError where the site would be open to strangers."""
     if settings.login is LoginMode.NONE:
         if not (is_loopback_host(settings.listen[0]) and settings.public.is_loopback):
-            raise UsageError(
-                "without a login the page is for this machine alone",
-                hint="add --login oidc or --login proxy, or listen on 127.0.0.1 without a public URL",
-            )
+            raise _for_this_machine()
         return
     if not settings.rules:
         raise UsageError(

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.test import Cookie, TestResponse
 
 from reconciler.cli.console import Console, LogLines
 from reconciler.cli.serving import backstage
@@ -113,6 +113,10 @@ class Visit:
 
     def connect(self, account: str, *, subject: str) -> TestResponse:
         return self.come_back(person.press_allow(self.begin(account), subject=subject))
+
+    def cookies(self) -> list[Cookie]:
+        """What this browser keeps, for somebody who copies it."""
+        return list((self.client._cookies or {}).values())
 
     def _how(self, headers: dict[str, str]) -> dict[str, Any]:
         named = {name.replace("_", "-"): value for name, value in {**self.headers, **headers}.items()}

@@ -97,7 +97,7 @@ def test_a_replayed_callback_with_a_kept_cookie_is_refused_before_anything_is_se
     """Somebody who copied the browser's cookies has the sealed consent, and still may not use it again."""
     ana = site.visit()
     back = person.press_allow(ana.begin("sales/crm"), subject=ANA)
-    kept = [cookie for cookie in ana.client._cookies.values() if cookie.key.startswith("consent-")]
+    kept = [cookie for cookie in ana.cookies() if cookie.key.startswith("consent-")]
     ana.come_back(back)
     for cookie in kept:
         ana.client.set_cookie(cookie.key, cookie.value, path="/callback", domain="127.0.0.1")
@@ -116,7 +116,7 @@ def test_a_sealed_consent_in_another_session_is_none(site: SiteWorld, town: Town
     mallory, ana = site.visit(), site.visit()
     back = person.press_allow(mallory.begin("sales/crm"), subject="mallory@example.com")
     ana.get("/")
-    for cookie in mallory.client._cookies.values():
+    for cookie in mallory.cookies():
         if cookie.key.startswith("consent-"):
             ana.client.set_cookie(cookie.key, cookie.value, path="/callback", domain="127.0.0.1")
     assert "no consent that this browser began" in ana.come_back(back).text
@@ -146,7 +146,7 @@ def test_the_server_may_be_started_again_in_the_middle(town: Town):
     with opened(town.desk) as before:
         ana = before.visit()
         link = ana.begin("sales/crm")
-        cookies = list(ana.client._cookies.values())
+        cookies = list(ana.cookies())
     back = person.press_allow(link, subject=ANA)
     with opened(town.desk) as after:
         same = after.visit()
