@@ -89,26 +89,29 @@ def ending_of(result: Result) -> Ending:
         until = result.message.partition(", written to")[0].partition("good until ")[2]
         text = "The access is stored, and is kept alive from here on."
         text += f" Its first token is good until {until}, UTC." if until else ""
-        notes = tuple(map(_sentence, result.warnings))
+        notes = tuple(map(sentence_of, result.warnings))
         if any(warning.startswith("not granted") for warning in result.warnings):
             step = "Connect again and leave every box ticked, if the account needs them all."
             return Ending(Tone.SOON, "Connected, but not all was granted.", text, step, notes)
         return Ending(Tone.GOOD, "Connected.", text, "", notes)
     denied = "denied" in result.error
     title = "Access was not given." if denied else "It is not connected."
-    return Ending(Tone.BAD, title, _sentence(result.error), next_step(result.hint))
+    return Ending(Tone.BAD, title, sentence_of(result.error), next_step(result.hint))
 
 
 def next_step(hint: str) -> str:
     """A hint of the terminal, for somebody at a browser."""
-    text = _AGAIN.sub("try again", hint).strip()
+    text = _AGAIN.sub("try again", hint).replace("run again", "try again").strip()
     if _COMMAND.match(text) or text.startswith("run:"):
         text = f"Somebody of the team has to run: {text.removeprefix('run:').strip()}"
-    return _sentence(text)
+    return sentence_of(text)
 
 
-def _sentence(text: str) -> str:
+def sentence_of(text: str) -> str:
     text = text.strip()
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    first = text.split(maxsplit=1)[0]
+    # An address or a path keeps its letters as they are.
+    begun = text if "@" in first or "/" in first else text[0].upper() + text[1:]
+    return begun + ("" if text.endswith((".", "!", "?")) else ".")

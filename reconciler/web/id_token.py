@@ -4,7 +4,7 @@ Rules:
 - signed by a key of the issuer's JWK Set, with an asymmetric algorithm; `none` and shared secrets are never taken;
 - issuer, audience (and `azp` where there are several), expiry, time of issue and nonce are checked, each by name;
 - an e-mail address counts where the issuer calls it verified (`email_verified`), and is left out otherwise;
-- any text gives a Login or an IdTokenRefused; neither quotes the token.
+- any text gives claims or an IdTokenRefused; neither quotes the token.
 """
 
 from __future__ import annotations
@@ -30,19 +30,17 @@ class KeyUnknown(IdTokenRefused):
     """No key of the set signed it: the issuer may have rotated its keys."""
 
 
-def read_login(
-    token: Secret,
-    *,
-    keys: Mapping[str, Any],
-    issuer: str,
-    client_id: str,
-    nonce: str,
-    groups_claim: str,
-    now: datetime,
-) -> Login:
-    """`keys`: the issuer's JWK Set."""
+def read_claims(
+    token: Secret, *, keys: Mapping[str, Any], issuer: str, client_id: str, nonce: str, now: datetime
+) -> Mapping[str, Any]:
+    """What it says, all of it checked. `keys`: the issuer's JWK Set."""
     claims = _verified(token, keys)
     _check(claims, issuer=issuer, client_id=client_id, nonce=nonce, now=now.timestamp())
+    return claims
+
+
+def login_of(claims: Mapping[str, Any], *, groups_claim: str) -> Login:
+    """Whom checked claims speak of."""
     email = claims.get("email")
     verified = claims.get("email_verified") in (True, "true")
     groups = claims.get(groups_claim, [])

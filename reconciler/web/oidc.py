@@ -6,6 +6,8 @@ Rules:
   place where the login's client secret goes;
 - what a login was begun with is sealed in the browser that began it, for ten minutes, and is gone with its callback;
 - the callback is judged like every other (`decide/authorization`): state, `iss`, error and code;
+- what the ID token leaves out (address, groups) is asked at userinfo, which must speak of the same person (OpenID Connect
+  Core §5.3.2, §5.4);
 - signing keys are fetched when they are first needed and, at most once a minute, where a token names an unknown one.
 """
 
@@ -42,7 +44,7 @@ from reconciler.model.secret import Secret
 from reconciler.model.trust import Binding
 from reconciler.ports import Clock, Entropy, MetadataEndpoint, TokenEndpoint
 from reconciler.web.access import Login
-from reconciler.web.id_token import KeyUnknown, read_login
+from reconciler.web.id_token import IdTokenRefused, KeyUnknown, login_of, read_claims
 from reconciler.web.sealing import Sealer
 from reconciler.web.site import OidcSettings
 
@@ -141,8 +143,13 @@ class OidcLogin:
         if isinstance(verdict, CallbackRefused):
             words = f" ({verdict.description})" if verdict.description else ""
             raise LoginFailed(f"nobody is signed in: {verdict.message}{words}", hint="sign in again")
-        token = self._exchange(found, code=verdict.code, verifier=Secret(begun["verifier"]))
-        return self._who(token, nonce=begun["nonce"], found=found), begun["then"]
+        id_token, access_token = self._exchange(found, code=verdict.code, verifier=Secret(begun["verifier"]))
+        claims = self._claims(id_token, nonce=begun["nonce"], found=found)
+        more = self._userinfo(claims, found=found, token=access_token)
+        if "email" not in claims:
+            # Whether an address is verified is said where the address is.
+            claims = {name: value for name, value in claims.items() if name != "email_verified"}
+        return login_of({**more, **claims}, groups_claim=self._settings.groups_claim), begun["then"]
 
     # ------------------------------------------------------------------------------------------------------ the issuer
 
@@ -165,7 +172,9 @@ class OidcLogin:
             f"signing in does not work now: {problem.message}", hint="try again in a minute"
         )
 
-    def _exchange(self, found: IssuerMetadata, *, code: Secret, verifier: Secret) -> Secret:
+    def _exchange(
+        self, found: IssuerMetadata, *, code: Secret, verifier: Secret
+    ) -> tuple[Secret, Secret | None]:
         url = parse_url(found.endpoints["token"], allow_loopback_http=self._loopback)
         # The operator named the issuer by a flag, and the issuer its endpoint: nothing of Git is in between.
         binding = Binding("the login's client secret", frozenset({url.origin}))
@@ -192,17 +201,35 @@ class OidcLogin:
                 f"nobody is signed in: the identity provider gave no ID token (HTTP {outcome.status})",
                 hint="sign in again; if it stays so, the operator checks the client of this page",
             )
-        return Secret(token)
+        access = document.get("access_token") if document is not None else None
+        return Secret(token), Secret(access) if isinstance(access, str) and access else None
 
-    def _who(self, token: Secret, *, nonce: str, found: IssuerMetadata) -> Login:
-        def read(keys: Mapping[str, Any]) -> Login:
-            return read_login(
+    def _userinfo(
+        self, claims: Mapping[str, Any], *, found: IssuerMetadata, token: Secret | None
+    ) -> Mapping[str, Any]:
+        where, groups = found.endpoints.get("userinfo"), self._settings.groups_claim
+        if where is None or token is None or ("email" in claims and groups in claims):
+            return {}
+        url = parse_url(where, allow_loopback_http=self._loopback)
+        binding = Binding("the login's access token", frozenset({url.origin}))
+        outcome = self._endpoint.get(permit(url, binding), bearer=token)
+        if not isinstance(outcome, HttpAnswer) or outcome.status != 200:
+            return {}
+        document = read_json_object(outcome.body.reveal())
+        if document is None:
+            return {}
+        if document.get("sub") != claims["sub"]:
+            raise IdTokenRefused("userinfo speaks of another person than the login's ID token")
+        return dict(document)
+
+    def _claims(self, token: Secret, *, nonce: str, found: IssuerMetadata) -> Mapping[str, Any]:
+        def read(keys: Mapping[str, Any]) -> Mapping[str, Any]:
+            return read_claims(
                 token,
                 keys=keys,
                 issuer=self._settings.issuer,
                 client_id=self._settings.client_id,
                 nonce=nonce,
-                groups_claim=self._settings.groups_claim,
                 now=self._clock.now(),
             )
 

@@ -109,7 +109,7 @@ def read_query(given: Mapping[str, str]) -> Query:
 def make_row(report: AccountReport, account: DesiredAccount | None) -> Row:
     """`account` None: it is not declared."""
     health = report.health
-    provider_name = report.provider.rpartition("/")[2] or "?"
+    provider_name = report.provider.rpartition("/")[2] or "—"
     words = (report.address.short, report.provider, report.owner, report.description, health.reason.value)
     person = account is not None and account.grant.needs_person and not account.suspend
     asks = health.state in _ASKS or health.reason is Reason.MANUAL_EXPIRY

@@ -107,4 +107,5 @@ def _account(site: Site, namespace: str, name: str) -> Response:
         recorded=status.status if status else None,
         scopes=scope_lines(close),
         history=history_of(close),
+        problems=[p for p in site.lookout.view.desired.problems if p.address == str(close.row.address)],
     )

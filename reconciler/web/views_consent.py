@@ -19,7 +19,7 @@ from reconciler.decide.consent_link import ConsentLink, read_link
 from reconciler.engine.used_marks import is_used
 from reconciler.errors import ReconcilerError
 from reconciler.model.names import Address, account_address
-from reconciler.web.consent_words import Ending, ending_of, next_step, what_is_asked
+from reconciler.web.consent_words import Ending, ending_of, next_step, sentence_of, what_is_asked
 from reconciler.web.consents import Begun, ConsentStopped, refuse_callback
 from reconciler.web.lookout import Closeup
 from reconciler.web.pages import NotIn, Refused, address_with, check_rate, show, the_visitor
@@ -69,7 +69,7 @@ def _ask(site: Site, close: Closeup, *, until: Any) -> Response:
     if close.account is None or close.provider is None or not close.row.may_connect:
         raise Refused(
             f"{close.row.address.short} cannot be connected now.",
-            close.report.health.message[:1].upper() + close.report.health.message[1:] + ".",
+            sentence_of(close.report.health.message),
             hint=close.report.remedy,
             status=409,
         )
@@ -170,8 +170,7 @@ def _callback(site: Site) -> Response:
 
 
 def _stopped(error: ReconcilerError) -> Ending:
-    text = error.message[:1].upper() + error.message[1:]
-    return Ending(Tone.BAD, "It is not connected.", text.rstrip(".") + ".", next_step(error.hint or ""))
+    return Ending(Tone.BAD, "It is not connected.", sentence_of(error.message), next_step(error.hint or ""))
 
 
 def _result_address(site: Site, ending: Ending, *, address: Address | None, by_link: bool) -> str:

@@ -10,6 +10,7 @@ from flask import Flask, redirect, request
 from werkzeug.wrappers import Response
 
 from reconciler.web.access import admit
+from reconciler.web.consent_words import sentence_of
 from reconciler.web.oidc import CALLBACK, LoginFailed, OidcLogin
 from reconciler.web.pages import Refused, address_with, check_rate, message_page, show
 from reconciler.web.site_parts import Site, asking
@@ -59,7 +60,10 @@ def _finish(site: Site, login: OidcLogin) -> Response:
         )
     except LoginFailed as failed:
         said = Refused(
-            "You are not signed in.", failed.message[:1].upper() + failed.message[1:] + ".", status=403
+            "You are not signed in.",
+            sentence_of(failed.message),
+            hint=sentence_of(failed.hint or ""),
+            status=403,
         )
         response = message_page(site, said, link=("/login", "Sign in again"))
     else:

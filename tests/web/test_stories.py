@@ -1,29 +1,216 @@
-"""The page in a real Chromium: what a person sees, presses and is told."""
+"""The page in a real Chromium: what a person sees, presses and is told, on a desk and on a phone, by day and by night."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.cli.town import Town
+from reconciler.sandbox import faults
+from tests.cli.town import Town, account
+from tests.web.browser import Person
 from tests.web.served import Served
 
 pytestmark = pytest.mark.chromium
 
+People = Callable[..., Person]
+ANA, BEN = "ana@example.com", "ben@example.com"
 
-def test_a_person_connects_an_account_without_any_script(served: Served, town: Town, people):
+
+@pytest.fixture
+def described(town: Town) -> Town:
+    """With a purpose, as a manifest should have one."""
+    file = town.desk.folder / "manifests/sales/crm.yaml"
+    file.write_text(
+        file.read_text().replace("provider: idp", "description: nightly report of deals, provider: idp")
+    )
+    return town
+
+
+def connect(person: Person, served: Served, name: str = "sales/crm") -> None:
+    person.opens(f"{served.url}/accounts/{name}/connect")
+    person.presses("Continue to")
+
+
+def test_a_person_connects_an_account_without_any_script(described: Town, served: Served, people: People):
     ana = people(script=False)
     ana.opens(served.url)
     assert ana.title() == "2 of 2 accounts need you."
-    ana.picture("list-needs-you")
     ana.presses("Connect sales/crm")
-    assert "sales/crm will get access to" in ana.text()
-    ana.picture("connect")
+    assert "sales/crm will get access to profile" in ana.text()
+    assert "nightly report of deals" in ana.text()
     ana.presses("Continue to")
-    ana.allows("ana@example.com")
+    ana.allows(ANA)
     ana.page.wait_for_url("**/result?**")
     assert ana.title() == "Connected."
-    ana.picture("connected")
     ana.presses("To the account")
     assert "Good until" in ana.text()
-    ana.picture("account")
-    assert town.read("reconciler/tokens/sales/crm")["access_token"]
+    assert described.read("reconciler/tokens/sales/crm")["access_token"]
+
+
+def test_a_person_filters_the_list_by_keyboard_alone(served: Served, people: People):
+    ana = people()
+    ana.opens(served.url)
+    press = ana.page.keyboard.press
+    press("Tab")
+    assert ana.page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    ana.page.get_by_label("Search").focus()
+    ana.page.keyboard.type("ben")
+    press("Enter")
+    ana.page.wait_for_url("**/?q=ben**")
+    assert "sales/mail" in ana.text()
+    assert "sales/crm" not in ana.text()
+    ana.page.get_by_text("More filters").focus()
+    press("Enter")
+    ana.page.get_by_label("Owner").fill("nobody")
+    press("Enter")
+    assert "No account is like that." in ana.text()
+    ana.presses("Show all accounts")
+    ana.page.select_option("#state", "needs-you")
+    ana.presses("Show")
+    assert "1 to 2 of 2" in ana.text()
+
+
+def test_a_person_who_denies_may_try_again_at_once(served: Served, people: People):
+    ana = people()
+    connect(ana, served)
+    ana.denies()
+    ana.page.wait_for_url("**/result?**")
+    assert ana.title() == "Access was not given."
+    assert "nothing was changed" in ana.text()
+    ana.presses("Try again")
+    ana.presses("Continue to")
+    ana.allows(ANA)
+    ana.page.wait_for_url("**/result?**")
+    assert ana.title() == "Connected."
+
+
+def test_the_wrong_person_is_told_who_is_meant(town: Town, served: Served, people: People):
+    town.desk.write(
+        "sales/idp.yaml",
+        (town.desk.folder / "manifests/sales/idp.yaml").read_text() + "    identity: {source: userinfo}\n",
+    )
+    text = account("crm", scopes="openid, profile, offline_access").replace(
+        "owner:", f"identity: {ANA}, owner:"
+    )
+    town.desk.write("sales/crm.yaml", text)
+    served.restart()
+    mallory = people()
+    mallory.opens(f"{served.url}/accounts/sales/crm/connect")
+    assert f"Sign in there as {ANA}: anybody else is refused." in mallory.text()
+    mallory.presses("Continue to")
+    mallory.allows("mallory@example.com")
+    mallory.page.wait_for_url("**/result?**")
+    assert mallory.title() == "It is not connected."
+    assert f"mallory@example.com consented, not {ANA}" in mallory.text()
+    assert f"Sign in as {ANA}" in mallory.text()
+    mallory.picture("wrong-person")
+
+
+def test_two_tabs_at_once_and_the_back_button(served: Served, people: People):
+    ana = people()
+    connect(ana, served)
+    ana.page.wait_for_url("**/authorize?**")
+    second = Person(ana.page.context.new_page())
+    connect(second, served, "sales/mail")
+    second.allows(BEN)
+    second.page.wait_for_url("**/result?**")
+    assert second.title() == "Connected."
+    ana.allows(ANA)
+    ana.page.wait_for_url("**/result?**")
+    assert ana.title() == "Connected."
+    ana.page.go_back()
+    assert "/callback" not in ana.page.url, "the code is in nobody's history"
+    ana.opens(f"{served.url}/accounts/sales/crm")
+    assert "Good until" in ana.text()
+
+
+def test_the_back_button_at_the_provider_leads_to_our_page_and_one_may_go_on(served: Served, people: People):
+    ana = people()
+    connect(ana, served)
+    ana.page.wait_for_url("**/authorize?**")
+    ana.page.go_back()
+    ana.page.wait_for_url("**/connect")
+    ana.presses("Continue to")
+    ana.allows(ANA)
+    ana.page.wait_for_url("**/result?**")
+    assert ana.title() == "Connected."
+
+
+def test_the_server_is_started_again_in_the_middle(served: Served, people: People):
+    ana = people()
+    connect(ana, served)
+    ana.page.wait_for_url("**/authorize?**")
+    served.restart()
+    ana.allows(ANA)
+    ana.page.wait_for_url("**/result?**")
+    assert ana.title() == "Connected."
+
+
+def test_a_provider_that_does_not_answer_is_told_in_words(town: Town, served: Served, people: People):
+    ana = people()
+    connect(ana, served)
+    ana.page.wait_for_url("**/authorize?**")
+    town.sandbox.add_fault(faults.html_answer("token", status=502))
+    ana.allows(ANA)
+    ana.page.wait_for_url("**/result?**")
+    assert ana.title() == "It is not connected."
+    assert "Try again" in ana.text()
+    ana.picture("provider-fails")
+
+
+def test_a_link_is_opened_used_and_opened_again(town: Town, served: Served, people: People):
+    flags = ("--public-url", served.url, "--print")
+    url = town.desk.run("consent-link", "sales/crm", *flags, expect=0).out.strip()
+    ana = people(phone=True)
+    ana.opens(url)
+    ana.picture("link-phone")
+    ana.presses("Continue to")
+    ana.allows(ANA)
+    ana.page.wait_for_url("**/result?**")
+    assert ana.title() == "Connected."
+    ana.opens(url)
+    assert ana.title() == "This link was used already."
+    ana.picture("link-used-phone")
+
+
+def test_every_page_passes_axe_and_is_pictured(town: Town, served: Served, people: People):
+    """A story in pictures: what needs a person, on a desk, on a phone and in the dark."""
+    town.desk.write(
+        "sales/feed.yaml",
+        account("feed", owner="eva@example.com").replace("{provider", "{expires: 2026-12-09, provider"),
+    )
+    town.desk.write("sales/old.yaml", account("old").replace("{provider", "{suspend: true, provider"))
+    for name in ("feed", "crm"):
+        town.consent(name)
+    file = town.desk.folder / "manifests/sales/crm.yaml"
+    file.write_text(file.read_text().replace("profile,", "profile, email,"))
+    town.desk.write("sales/bad.yaml", account("bad").replace("provider: idp", "provder: idp"))
+    served.restart()
+    link = town.desk.run("consent-link", "mail", "--public-url", served.url, "--print", expect=0).out.strip()
+    pages = {
+        "list": "/",
+        "list-filtered": "/?owner=nobody&q=x",
+        "account": "/accounts/sales/crm",
+        "connect": "/accounts/sales/mail/connect",
+        "connect-again": "/accounts/sales/crm/connect",
+        "account-suspended": "/accounts/sales/old",
+        "account-misconfigured": "/accounts/sales/bad",
+        "link": link.removeprefix(served.url),
+        "link-broken": "/c/none",
+        "not-found": "/nowhere",
+        "callback-stray": "/callback?code=x&state=y",
+    }
+    found: dict[str, list[str]] = {}
+    for look, how in {"desk": {}, "dark": {"dark": True}, "phone": {"phone": True}}.items():
+        ana = people(**how)
+        for name, path in pages.items():
+            ana.opens(served.url + path)
+            ana.picture(f"{name}-{look}")
+            if wrong := ana.violations():
+                found[f"{name} {look}"] = wrong
+            assert ana.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+                name,
+                look,
+            )
+    assert found == {}

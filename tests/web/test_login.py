@@ -1,0 +1,253 @@
+"""Signing in at an identity provider that is none of ours, and everything that an ID token can get wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
+
+from reconciler.adapters.discovery import HttpMetadataEndpoint
+from reconciler.adapters.http import HttpClient, HttpPolicy
+from reconciler.adapters.token_endpoint import HttpTokenEndpoint
+from reconciler.model.secret import Secret
+from reconciler.web.access import parse_rule
+from reconciler.web.id_token import IdTokenRefused, KeyUnknown, login_of, read_claims
+from reconciler.web.site import LoginMode, OidcSettings, SiteSettings, parse_public
+from tests.cli.town import Town
+from tests.servers.oidc_server import OidcServer
+from tests.servers.person import Person
+from tests.web.site_world import PUBLIC, SiteWorld, heading, local, opened
+
+CALLBACK = f"{PUBLIC}/login/callback"
+SECRET = "the page's own: s3cret + 100%"
+
+
+@contextmanager
+def behind(server: OidcServer, town: Town, *rules: str, secret: str = SECRET) -> Iterator[SiteWorld]:
+    """The page with `server` as its login."""
+    server.put_client(
+        "page",
+        client_secret=SECRET,
+        redirect_uris=[CALLBACK],
+        grant_types=["authorization_code"],
+        token_endpoint_auth_method="client_secret_basic",
+    )
+    settings = SiteSettings(
+        listen=("127.0.0.1", 8080),
+        public=parse_public(PUBLIC),
+        login=LoginMode.OIDC,
+        rules=tuple(parse_rule(text) for text in rules or ("domain:example.com=*",)),
+        oidc=OidcSettings(server.issuer, "page", Secret(secret)),
+    )
+    with HttpClient(HttpPolicy(loopback=True)) as http:
+        ports = (HttpMetadataEndpoint(http), HttpTokenEndpoint(http))
+        with opened(town.desk, settings=settings, login=ports) as world:
+            yield world
+
+
+def signs_in(name: str, url: str) -> str:
+    with Person(name) as person:
+        return person.open(url, callback=CALLBACK)
+
+
+def test_a_person_signs_in_and_comes_to_the_page_that_they_asked_for(town: Town, oidc_provider: OidcServer):
+    with behind(oidc_provider, town) as site:
+        ana = site.visit()
+        door = ana.get("/accounts/sales/crm").headers["Location"]
+        page = ana.get(door)
+        assert "Sign in with 127.0.0.1" in page.text
+        before = {cookie.value for cookie in ana.cookies()}
+        start = page.text.partition('href="/login/start')[2].partition('"')[0].replace("&amp;", "&")
+        back = signs_in("ana@example.com", ana.get(f"/login/start{start}").headers["Location"])
+        answer = ana.get(local(back))
+        assert answer.headers["Location"] == "/accounts/sales/crm"
+        assert not before & {cookie.value for cookie in ana.cookies()}, "a login makes a new session"
+        page = ana.get("/accounts/sales/crm")
+        assert "ana@example.com" in page.text
+        kept = ana.cookies()
+        ana.press("/")
+        assert ana.press("/accounts/sales/crm").status_code == 303
+        assert ana.get("/").headers["Location"].startswith("/login")
+        thief = site.visit()
+        for cookie in kept:
+            thief.client.set_cookie(cookie.key, cookie.value, domain="127.0.0.1")
+        assert thief.get("/").headers["Location"].startswith("/login"), "signing out ends copies too"
+
+
+def test_somebody_whom_no_rule_names_is_told_so_and_sees_nothing(town: Town, oidc_provider: OidcServer):
+    with behind(oidc_provider, town, "domain:acme.example=*") as site:
+        mallory = site.visit()
+        back = signs_in("mallory@example.com", mallory.get("/login/start").headers["Location"])
+        page = mallory.get(mallory.get(local(back)).headers["Location"])
+        assert (page.status_code, heading(page)) == (403, "You are signed in, but not let in.")
+        assert "mallory@example.com" in page.text
+        assert "Sign out" in page.text
+        assert "sales" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda url: url.replace("state=", "was="), "no single `state`"),
+        (lambda url: url.replace("state=", "state=x"), "not the one"),
+        (lambda url: url.replace("code=", "code=x"), "gave no ID token"),
+        (lambda url: url.replace("iss=http", "iss=https"), "another issuer"),
+        (lambda url: url + "&error=access_denied", "an error and a code"),
+    ],
+    ids=["state missing", "state wrong", "code wrong", "iss wrong", "error and code"],
+)
+def test_a_callback_that_is_wrong_signs_nobody_in(town: Town, oidc_provider: OidcServer, change, words: str):
+    with behind(oidc_provider, town) as site:
+        ana = site.visit()
+        back = signs_in("ana@example.com", ana.get("/login/start").headers["Location"])
+        page = ana.get(local(change(back)))
+        assert (page.status_code, heading(page)) == (403, "You are not signed in.")
+        assert words in page.text
+        assert ana.get("/").headers["Location"].startswith("/login")
+
+
+def test_a_login_that_another_browser_began_signs_nobody_in(town: Town, oidc_provider: OidcServer):
+    """Login CSRF: the victim would work in the attacker's session."""
+    with behind(oidc_provider, town) as site:
+        back = signs_in("mallory@example.com", site.visit().get("/login/start").headers["Location"])
+        page = site.visit().get(local(back))
+        assert page.status_code == 403
+        assert "did not begin to sign in" in page.text
+
+
+def test_a_callback_is_taken_once(town: Town, oidc_provider: OidcServer):
+    with behind(oidc_provider, town) as site:
+        ana = site.visit()
+        back = signs_in("ana@example.com", ana.get("/login/start").headers["Location"])
+        assert ana.get(local(back)).status_code == 303
+        assert ana.get(local(back)).status_code == 403
+
+
+def test_a_provider_that_is_down_is_told_in_words(town: Town, oidc_provider: OidcServer):
+    with behind(oidc_provider, town) as site:
+        for name in ("openid-configuration", "oauth-authorization-server"):
+            oidc_provider.fail(f"/.well-known/{name}", times=5, status=503, body="no")
+        page = site.visit().get("/login/start")
+        assert "signing in does not work now" in page.text
+        oidc_provider.heal()
+        assert site.visit().get("/login/start").status_code == 302
+
+
+def test_a_wrong_secret_of_the_page_is_told_and_not_shown(town: Town, oidc_provider: OidcServer):
+    with behind(oidc_provider, town, secret="a-wrong-secret-of-the-page") as site:
+        ana = site.visit()
+        back = signs_in("ana@example.com", ana.get("/login/start").headers["Location"])
+        page = ana.get(local(back))
+        assert "the operator checks the client of this page" in page.text
+        assert "a-wrong-secret-of-the-page" not in page.text + site.log.getvalue()
+
+
+# ------------------------------------------------------------------------------------------------------------- ID tokens
+
+
+KEY = RSAKey.generate_key(2048, parameters={"use": "sig"}, auto_kid=True)
+OTHER = RSAKey.generate_key(2048, parameters={"use": "sig"}, auto_kid=True)
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+GOOD: dict[str, Any] = {
+    "iss": "https://idp.example", "aud": "page", "sub": "1", "nonce": "n",
+    "iat": int(NOW.timestamp()), "exp": int(NOW.timestamp()) + 300,
+}  # fmt: skip
+
+
+def keys(*some: Any) -> dict[str, Any]:
+    return dict(KeySet(list(some)).as_dict(private=False))
+
+
+def read(token: str, jwks: dict[str, Any] | None = None) -> Any:
+    return read_claims(
+        Secret(token),
+        keys=jwks or keys(KEY),
+        issuer="https://idp.example",
+        client_id="page",
+        nonce="n",
+        now=NOW,
+    )
+
+
+def signed(claims: dict[str, Any], key: Any = KEY, alg: str = "RS256", **header: Any) -> str:
+    return jwt.encode({"alg": alg, "kid": key.kid, **header}, claims, key, algorithms=[alg])
+
+
+def test_a_good_token_names_the_person():
+    assert read(signed(GOOD))["sub"] == "1"
+    assert read(signed({**GOOD, "aud": ["page"]}))["sub"] == "1"
+    assert read(signed({**GOOD, "aud": ["page", "other"], "azp": "page"}))["sub"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"iss": "https://idp.example/"}, "another issuer"),
+        ({"aud": "other"}, "another client"),
+        ({"aud": ["page", "other"]}, "another client"),
+        ({"aud": []}, "another client"),
+        ({"azp": "other"}, "another client"),
+        ({"exp": GOOD["iat"] - 121}, "expired"),
+        ({"exp": None}, "expired"),
+        ({"exp": True}, "expired"),
+        ({"iat": GOOD["iat"] + 3600}, "future"),
+        ({"nonce": "other"}, "another login"),
+        ({"nonce": None}, "another login"),
+        ({"sub": ""}, "names nobody"),
+        ({"sub": 7}, "names nobody"),
+    ],
+)
+def test_a_claim_that_does_not_fit_is_refused_by_name(change: dict[str, Any], words: str):
+    with pytest.raises(IdTokenRefused, match=words):
+        read(signed({**GOOD, **change}))
+
+
+def test_a_signature_that_proves_nothing_is_refused():
+    unsigned = "eyJhbGciOiJub25lIn0." + signed(GOOD).split(".")[1] + "."
+    head, body, tail = signed(GOOD).split(".")
+    by_secret = OctKey.generate_key(256)
+    for token in (
+        unsigned,
+        f"{head}.{body}.{tail[:-8]}AAAAAAAA",
+        f"{head}.{signed({**GOOD, 'sub': '2'}).split('.')[1]}.{tail}",
+        jwt.encode({"alg": "HS256", "kid": KEY.kid}, GOOD, by_secret, algorithms=["HS256"]),
+        "", "x", "a.b.c", "é.é.é", "..",
+    ):  # fmt: skip
+        with pytest.raises(IdTokenRefused):
+            read(token)
+
+
+def test_a_token_of_an_unknown_key_asks_for_the_keys_again():
+    with pytest.raises(KeyUnknown):
+        read(signed(GOOD, OTHER))
+    assert read(signed(GOOD, OTHER), keys(KEY, OTHER))["sub"] == "1"
+
+
+def test_keys_of_kinds_that_nobody_knows_are_passed_over():
+    mixed = keys(KEY, ECKey.generate_key("P-256", auto_kid=True))
+    mixed["keys"] += [{"kty": "XYZ", "kid": "1"}, {"kty": "oct", "k": "AAAA", "kid": KEY.kid}, "nonsense"]
+    assert read(signed(GOOD), mixed)["sub"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("claims", "email"),
+    [
+        ({"email": "Ana@Example.com", "email_verified": True}, "ana@example.com"),
+        ({"email": "ana@example.com", "email_verified": False}, ""),
+        ({"email": "ana@example.com"}, ""),
+        ({"email": 7, "email_verified": True}, ""),
+        ({}, ""),
+    ],
+)
+def test_an_address_counts_where_it_is_verified(claims: dict[str, Any], email: str):
+    assert login_of({"sub": "1", **claims}, groups_claim="groups").email == email
+
+
+def test_groups_are_texts_of_a_list():
+    assert login_of({"sub": "1", "teams": ["a", 7, "b"]}, groups_claim="teams").groups == {"a", "b"}
+    assert login_of({"sub": "1", "teams": "a"}, groups_claim="teams").groups == frozenset()
