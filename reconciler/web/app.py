@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from reconciler.errors import ReconcilerError, StoreError, TrustRefused
 from reconciler.model.address import is_loopback_host
 from reconciler.web.access import LOCAL, Visitor, admit
+from reconciler.web.consent_words import next_step, sentence_of
 from reconciler.web.pages import NotIn, Refused, check_rate, message_page
 from reconciler.web.proxied import proxied_login
 from reconciler.web.site import LoginMode
@@ -175,7 +176,9 @@ def _show_error(site: Site, error: ReconcilerError) -> AnyResponse:
     site.run.events.warning("page-error", error=type(error).__name__)
     status = 503 if isinstance(error, StoreError) else (403 if isinstance(error, TrustRefused) else 409)
     title = "The store cannot be used now." if isinstance(error, StoreError) else "This cannot be done now."
-    return message_page(site, Refused(title, error.message, hint=error.hint or "", status=status))
+    return message_page(
+        site, Refused(title, sentence_of(error.message), hint=next_step(error.hint or ""), status=status)
+    )
 
 
 def _show_status(site: Site, error: HTTPException) -> AnyResponse:

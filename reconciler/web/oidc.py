@@ -196,7 +196,7 @@ class OidcLogin:
             raise ProviderUnreachable(f"nobody is signed in: {outcome.why}", hint="sign in again")
         document = read_json_object(outcome.body.reveal()) if outcome.status == 200 else None
         token = document.get("id_token") if document is not None else None
-        if not isinstance(token, str):
+        if not isinstance(token, str) or not token:
             raise LoginFailed(
                 f"nobody is signed in: the identity provider gave no ID token (HTTP {outcome.status})",
                 hint="sign in again; if it stays so, the operator checks the client of this page",
