@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,20 +24,32 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+def desk_at(folder: Path) -> Keyboard:
+    return Keyboard(folder, {"RECONCILER_STORE": f"sqlite://{folder}/store/store.db"})
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Keyboard:
-    return Keyboard(tmp_path, {"RECONCILER_STORE": f"sqlite://{tmp_path}/store/store.db"})
+    return desk_at(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def template(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """A town that is registered; made once, and copied for each test."""
+    town = Town(sandbox, desk_at(tmp_path_factory.mktemp("town")))
+    town.found()
+    town.desk.run("reconcile", expect=0)
+    return town
 
 
 @pytest.fixture
-def town(sandbox: Sandbox, desk: Keyboard) -> Town:
+def town(template: Town, desk: Keyboard) -> Town:
     """Registered; nobody has consented."""
-    sandbox.clear_faults()
-    sandbox.reset_counters()
-    town = Town(sandbox, desk)
-    town.found()
-    desk.run("reconcile", expect=0)
-    return town
+    template.sandbox.clear_faults()
+    template.sandbox.reset_counters()
+    for name in ("manifests", "store"):
+        shutil.copytree(template.desk.folder / name, desk.folder / name)
+    return Town(template.sandbox, desk, template.client)
 
 
 @pytest.fixture

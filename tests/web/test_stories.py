@@ -48,6 +48,7 @@ def test_a_person_connects_an_account_without_any_script(described: Town, served
     assert described.read("reconciler/tokens/sales/crm")["access_token"]
 
 
+@pytest.mark.slow
 def test_a_person_filters_the_list_by_keyboard_alone(served: Served, people: People):
     ana = people()
     ana.opens(served.url)
@@ -71,6 +72,7 @@ def test_a_person_filters_the_list_by_keyboard_alone(served: Served, people: Peo
     assert "1 to 2 of 2" in ana.text()
 
 
+@pytest.mark.slow
 def test_a_person_who_denies_may_try_again_at_once(served: Served, people: People):
     ana = people()
     connect(ana, served)
@@ -85,6 +87,7 @@ def test_a_person_who_denies_may_try_again_at_once(served: Served, people: Peopl
     assert ana.title() == "Connected."
 
 
+@pytest.mark.slow
 def test_the_wrong_person_is_told_who_is_meant(town: Town, served: Served, people: People):
     town.desk.write(
         "sales/idp.yaml",
@@ -125,6 +128,7 @@ def test_two_tabs_at_once_and_the_back_button(served: Served, people: People):
     assert "Good until" in ana.text()
 
 
+@pytest.mark.slow
 def test_the_back_button_at_the_provider_leads_to_our_page_and_one_may_go_on(served: Served, people: People):
     ana = people()
     connect(ana, served)
@@ -137,6 +141,7 @@ def test_the_back_button_at_the_provider_leads_to_our_page_and_one_may_go_on(ser
     assert ana.title() == "Connected."
 
 
+@pytest.mark.slow
 def test_the_server_is_started_again_in_the_middle(served: Served, people: People):
     ana = people()
     connect(ana, served)
@@ -147,6 +152,7 @@ def test_the_server_is_started_again_in_the_middle(served: Served, people: Peopl
     assert ana.title() == "Connected."
 
 
+@pytest.mark.slow
 def test_a_provider_that_does_not_answer_is_told_in_words(town: Town, served: Served, people: People):
     ana = people()
     connect(ana, served)
@@ -159,6 +165,7 @@ def test_a_provider_that_does_not_answer_is_told_in_words(town: Town, served: Se
     ana.picture("provider-fails")
 
 
+@pytest.mark.slow
 def test_a_link_is_opened_used_and_opened_again(town: Town, served: Served, people: People):
     flags = ("--public-url", served.url, "--print")
     url = town.desk.run("consent-link", "sales/crm", *flags, expect=0).out.strip()
