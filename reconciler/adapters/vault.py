@@ -4,7 +4,9 @@ Rules (DESIGN §5, facts/vault-kv.md):
 - every data write carries `cas`; a write whose fate is unknown is `WriteUnclear` and is never sent twice;
 - a mount is proven to be KV version 2 before the first write, and before an absent key is believed to be absent;
 - a 404 with metadata is a deleted version, whose number the next write must carry;
-- no exception of hvac's or of the network's leaves this module, and no text of Vault's.
+- no exception of hvac's or of the network's leaves this module, and no text of Vault's;
+- the calls that every account needs name their URL here: hvac's own would quote what the grammar of paths has proven to
+  need no quoting, and encode a record a second time; together a seventh of a read's CPU.
 
 Safe for many threads; a fork starts with connections of its own.
 """
@@ -61,8 +63,8 @@ class VaultStore:
         place = self._place(path)
         answer = self._ask(
             place,
-            lambda: self._kv.read_secret_version(
-                path.text, version=version, mount_point=place.mount, raise_on_deleted_version=True
+            lambda: self._adapter.get(
+                url=_url("data", place), params=None if version is None else {"version": version}
             ),
         )
         if answer.status not in (200, 404):
@@ -78,7 +80,7 @@ class VaultStore:
 
     def read_metadata(self, path: StorePath) -> KeyMetadata | None:
         place = self._place(path)
-        answer = self._ask(place, lambda: self._kv.read_secret_metadata(path.text, mount_point=place.mount))
+        answer = self._ask(place, lambda: self._adapter.get(url=_url("metadata", place)))
         if answer.status == 200 and answer.data is not None:
             metadata = parse_metadata(answer.data, now=_utc_now)
             if metadata is None:
@@ -136,14 +138,9 @@ class VaultStore:
 
     def write(self, path: StorePath, document: Document, *, cas: int) -> int:
         place = self._place(path)
-        encode_record(place.shown, document)
+        body = b'{"options": {"cas": %d}, "data": %s}' % (cas, encode_record(place.shown, document))
         self._prove(place)
-        answer = self._tell(
-            place,
-            lambda: self._kv.create_or_update_secret(
-                path.text, secret=document.plain(), cas=cas, mount_point=place.mount
-            ),
-        )
+        answer = self._tell(place, lambda: self._adapter.post(url=_url("data", place), content=body))
         if answer.status not in (200, 204):
             raise error_for(answer, place, cas=cas)
         number = answer.data.get("version") if answer.data is not None else None
@@ -159,8 +156,7 @@ class VaultStore:
         if max_versions is not None:
             settings["max_versions"] = max_versions
         # hvac's own call would reset `delete_version_after`, which an operator may have set.
-        url = f"/v1/{place.mount}/metadata/{path.text}"
-        answer = self._tell(place, lambda: self._adapter.post(url=url, json=settings))
+        answer = self._tell(place, lambda: self._adapter.post(url=_url("metadata", place), json=settings))
         if answer.status not in (200, 204):
             raise error_for(answer, place)
 
@@ -259,6 +255,11 @@ class VaultStore:
         if answer.status == 403 and answer.says("invalid token") and self._login.recover(serial, answer):
             answer = self._adapter.get(url=f"/v1/sys/internal/ui/mounts/{place.mount}")
         return answer
+
+
+def _url(kind: str, place: Place) -> str:
+    """Where a key's `data` or `metadata` is. Mount and path hold only what their grammars allow."""
+    return f"/v1/{place.mount}/{kind}/{place.path.text}"
 
 
 def _capabilities(said: object) -> frozenset[str]:

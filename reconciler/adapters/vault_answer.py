@@ -38,6 +38,11 @@ class Answer:
         return isinstance(errors, list) and any(isinstance(text, str) and words in text for text in errors)
 
     @property
+    def done(self) -> bool:
+        """A plain success: what nearly all are."""
+        return self.genuine and 200 <= self.status < 300
+
+    @property
     def sealed(self) -> bool:
         """Sealed, or not initialised as a server; `sys/health` says it in a field of its own."""
         said = self.says("sealed") or self.body.get("sealed") is True
@@ -56,7 +61,7 @@ def parse_answer(raw: RawAnswer) -> Answer:
     if not text:
         return Answer(raw.status, _NOTHING, retry_after=retry_after)
     try:
-        body = json.loads(text)
+        body = json.loads(text.decode())
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):

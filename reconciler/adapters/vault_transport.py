@@ -111,6 +111,7 @@ class LeanAdapter(Adapter):  # type: ignore[misc]  # hvac ships no types
             for endpoint in (self._home, *self._others)
         }
         self.token_source = token_source
+        self._allowed = settings.timeout.total_seconds()
         self._pacing = pacing or Pacing()
 
     @property
@@ -131,18 +132,22 @@ class LeanAdapter(Adapter):  # type: ignore[misc]  # hvac ships no types
         raise_exception: bool = True,
         **kwargs: Any,
     ) -> Answer:
-        """One call of hvac: an `Answer` for every status. StoreUnreachable; Unsettled for a write."""
+        """One call of hvac: an `Answer` for every status. StoreUnreachable; Unsettled for a write.
+
+        `content` are the bytes of a body that is JSON already.
+        """
         verb = method.upper()
         params = kwargs.get("params")
-        payload = kwargs.get("json")
-        body = None if payload is None else json.dumps(payload, ensure_ascii=False).encode()
+        body: bytes | None = kwargs.get("content")
+        if (payload := kwargs.get("json")) is not None:
+            body = json.dumps(payload, ensure_ascii=False).encode()
         call = _Call(
             verb=verb,
             target=self._home.prefix + url + (f"?{urlencode(params)}" if params else ""),
             headers=self._headers(url, headers, with_body=body is not None),
             body=body,
             repeatable=verb in _READS or url.startswith(_REPEATABLE_PATHS),
-            deadline=time.monotonic() + self._settings.timeout.total_seconds(),
+            deadline=time.monotonic() + self._allowed,
         )
         return self._repeat(call)
 
@@ -167,8 +172,10 @@ class LeanAdapter(Adapter):  # type: ignore[misc]  # hvac ships no types
         attempt = 0
         while True:
             tried = self._try(call)
+            if isinstance(tried, Answer) and tried.done:
+                return tried
             upgrading = isinstance(tried, Answer) and tried.upgrading
-            allowed = self._settings.timeout.total_seconds()
+            allowed = self._allowed
             pause = self._pause_after(tried, call, attempt=attempt)
             left = (max(allowed, _UPGRADE_SECONDS) if upgrading else allowed) - (
                 self._pacing.monotonic() - began

@@ -177,7 +177,9 @@ RULES: tuple[Rule, ...] = (
 
 def judge_account(view: AccountView) -> Health:
     """The account's health by the first rule of RULES that applies."""
-    rule = next(rule for rule in RULES if rule.when(view))
+    for rule in RULES:  # the last one always applies
+        if rule.when(view):
+            break
     status = view.status
     state = rule.state or (status.state if status else S.UNKNOWN)
     if rule.reason is None:

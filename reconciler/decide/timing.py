@@ -125,6 +125,7 @@ def assess_account(
     limits: RefreshLimits = REFRESH_LIMITS,
 ) -> Timing:
     """`assess` with everything that a base says of its tokens, and the account's own jitter."""
+    idle = idle_limit(refresh)
     return assess(
         lifetime,
         issued_at,
@@ -135,8 +136,8 @@ def assess_account(
         min_age=access.min_age,
         last_of_life=access.last_of_life,
         dies_at_refresh=access.dies_at_refresh,
-        refresh_idle=idle_limit(refresh),
-        jitter=jitter_of(address),
+        refresh_idle=idle,
+        jitter=0.0 if idle is None else jitter_of(address),
         commit_deadline=limits.commit_deadline,
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from reconciler.engine.progress import telling
@@ -20,6 +21,9 @@ from reconciler.model.store_path import StorePath
 from reconciler.model.stored import KeyMetadata
 from reconciler.ports import Events, MetadataStore
 
+_AT_A_TIME = 16
+_SHARES = 64
+"""At least so many hand-overs, so that no thread is left with a long share while the others have none."""
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -42,8 +46,14 @@ class MetadataReader:
         self.unlisted: list[str] = []
 
     def each(self, work: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
-        """In the order of `items`."""
-        done = self._pool.map(work, items)
+        """In the order of `items`. Handed to the pool a few at a time: a hand-over costs a tenth of a read."""
+
+        def some(few: Sequence[_T]) -> list[_R]:
+            return [work(item) for item in few]
+
+        size = max(1, min(_AT_A_TIME, len(items) // _SHARES))
+        slices = [items[start : start + size] for start in range(0, len(items), size)]
+        done = chain.from_iterable(self._pool.map(some, slices))
         return list(telling(done, self._events, stage="reading the store", total=len(items)))
 
     def folder(self, folder: StorePath, *, declared: Iterable[StorePath]) -> dict[StorePath, Read]:

@@ -75,7 +75,10 @@ _LONG = re.compile(r"[A-Za-z0-9_~+=-]{32}|(?<![A-Za-z0-9_])s\.[A-Za-z0-9]{24}|(?
 
 def may_hold_secret(text: str) -> bool:
     """A quick first look at many texts joined by line breaks: False means that none of them looks like a secret."""
-    return any(mark in text for mark in _MARKS) or _LONG.search(text) is not None
+    for mark in _MARKS:  # a loop and no generator: ten thousand documents pass here
+        if mark in text:
+            return True
+    return _LONG.search(text) is not None
 
 
 def looks_secret(text: str, *, known_only: bool = False) -> str | None:

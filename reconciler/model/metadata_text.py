@@ -36,6 +36,8 @@ def split_metadata(texts: Mapping[str, str]) -> dict[str, str]:
 
 def join_metadata(custom: Mapping[str, str]) -> dict[str, str]:
     """The inverse of `split_metadata`; parts without their first part are ignored."""
+    if not any("." in key for key in custom):
+        return dict(custom)  # nothing was long: nearly always so
     result: dict[str, str] = {}
     for key, text in custom.items():
         if "." in key:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from reconciler.errors import UsageError, clean
 
@@ -38,9 +38,11 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Address:
-    """One object. Sorted by kind, namespace, name. `str()` gives the full form."""
+class Address(NamedTuple):
+    """One object. Sorted by kind, namespace, name. `str()` gives the full form.
+
+    A tuple, so that sorting ten thousand of them and finding each in a dozen tables is the interpreter's own work.
+    """
 
     kind: Kind
     namespace: Namespace

@@ -20,6 +20,7 @@ from reconciler.model.answer import Loss, NoAnswer
 from reconciler.model.answer import Outcome as HttpOutcome
 from reconciler.model.desired import DesiredClient, DesiredProvider
 from reconciler.model.endpoint import parse_origin, parse_url
+from reconciler.model.names import provider_address
 from reconciler.model.trust import TrustMode
 from tests.engine.registering_world import (
     ISSUER,
@@ -155,7 +156,7 @@ def test_a_new_provider_gets_no_further(world: RegisteringWorld, attack: str):
     if attack.startswith("another secret"):
         world.put_secret("clients/team/new", client_secret="canary-new")
     provider = ATTACKS[attack]()
-    refused(world, replace(provider, address=replace(provider.address, name="fresh")))  # type: ignore[arg-type]  # a legal name
+    refused(world, replace(provider, address=provider_address(provider.address.namespace, "fresh")))
 
 
 def test_a_discovery_document_that_points_the_token_endpoint_elsewhere_is_refused(world: RegisteringWorld):
