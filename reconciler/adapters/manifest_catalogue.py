@@ -6,6 +6,7 @@ costs a run no more than the bases that it uses. A base that departs from anothe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -95,6 +96,13 @@ def load_catalogue() -> Catalogue:
     if not bases:
         raise _damaged([])
     return Catalogue(bases)
+
+
+@cache
+def without_base() -> Mapping[str, str]:
+    """Providers that people look for and that no base can be for -> why."""
+    text = files("reconciler.catalog").joinpath("without-base.json").read_text("utf-8")
+    return {str(name): str(why) for name, why in json.loads(text).items()}
 
 
 def shipped_document(name: str) -> BaseProviderDocument:

@@ -2,9 +2,10 @@
 
 Order, first that speaks wins:
 1. 429 and 5xx (and 408) are transient whatever the body says, unless a row of the base's table names that very status;
-2. the base's error table;
+2. the rows of the base's error table that look into the answer;
 3. the OAuth `error` code wherever it stands, 200 and 403 included (RFC 6749 §5.2);
-4. nothing known: `unknown`. The status alone never condemns anything.
+4. rows of the table that name a status alone, for servers that say no more than that;
+5. nothing known: `unknown`. The status alone never condemns anything by itself.
 Stateless: what repeats is seen elsewhere. Codes are shown only where they look like codes; texts of the provider never.
 """
 
@@ -81,7 +82,8 @@ def classify_refusal(status: int, document: Mapping[str, Any] | None, *, behavio
         return Judgement(
             row.judge, row.reason or default_reason(row.judge), shown, definite=told or status == 429
         )
-    if row is not None:
+    known = error.casefold() in _STANDARD
+    if row is not None and not (known and _is_status_alone(row)):
         return Judgement(
             row.judge, row.reason or default_reason(row.judge), shown, definite=True, note=row.note or ""
         )
@@ -91,6 +93,10 @@ def classify_refusal(status: int, document: Mapping[str, Any] | None, *, behavio
     if not definite:
         return Judgement(ErrorClass.UNKNOWN, Reason.REFRESH_UNCLEAR, shown, definite=False)
     return Judgement(judge, default_reason(judge), shown, definite=True)
+
+
+def _is_status_alone(row: ErrorRule) -> bool:
+    return row.error is None and row.code is None and row.match is None
 
 
 def is_transient_status(status: int) -> bool:

@@ -1,10 +1,12 @@
 """The shipped bases: sound, sourced, and saying what the facts say."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 
-from reconciler.adapters.manifest_catalogue import load_catalogue
+from reconciler.adapters.manifest_catalogue import load_catalogue, shipped_document, without_base
 from reconciler.decide.server_rules import check_base
 from reconciler.model.behaviour import Behaviour, ErrorRule, Rotation
 from reconciler.model.choices import ClientAuth, IdentitySource, LifetimeKind, Loopback
@@ -29,8 +31,23 @@ def row(name: str, **conditions: object) -> ErrorRule:
     )
 
 
-def test_four_bases_are_shipped():
-    assert sorted(CATALOGUE.bases) == ["custom", "google", "mercadolivre", "microsoft"]
+def test_every_provider_of_the_facts_has_a_base_or_a_reason_why_it_has_none():
+    facts = yaml.load((Path(__file__).parent / "facts.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)
+    assert len(facts) == 82
+    assert set(CATALOGUE.bases) - set(facts) == {"custom", "slack-user", "salesforce-my-domain"}
+    assert set(facts) - set(CATALOGUE.bases) == set(without_base()) == {"vtex"}
+
+
+def test_a_shipped_base_is_dated_and_says_what_kind_of_provider_it_is():
+    for name in sorted(set(CATALOGUE.bases) - {"custom"}):
+        assert base(name).verified_on == "2026-11-23", name
+        assert "category" in shipped_document(name).metadata.labels, name
+
+
+def test_only_the_bases_that_are_named_are_read():
+    bases = load_catalogue.__wrapped__().bases
+    assert bases["slack-user"].endpoints.token
+    assert sorted(vars(bases)["_written"]) == ["slack", "slack-user"]
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE.bases))

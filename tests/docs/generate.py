@@ -1,4 +1,5 @@
-"""`python -m tests.docs.generate`: writes `docs/reference/*.md`, and the README's picture, from the code that they describe.
+"""`python -m tests.docs.generate`: writes `docs/reference/*.md`, `docs/providers/*.md` and the README's picture, from the
+code and the catalogue that they describe.
 
 A page is made whole each time; what the code has and the words do not cover is an error here, so that nothing is left
 out in silence. `tests/docs/test_reference.py` fails where a page in Git is not what this would write.
@@ -15,12 +16,14 @@ from tests.docs.pages.exit_codes import exit_codes
 from tests.docs.pages.guards import plan
 from tests.docs.pages.json_output import json_output
 from tests.docs.pages.manifests import manifests
+from tests.docs.pages.providers import pages as provider_pages
 from tests.docs.pages.states import states
 from tests.docs.pages.store import store
 from tests.docs.picture.readme import README, with_picture
 from tests.house.tree import ROOT
 
 FOLDER = Path("docs/reference")
+PROVIDERS = Path("docs/providers")
 PAGES: Mapping[str, Callable[[], str]] = {
     "manifests": manifests,
     "base-providers": base_providers,
@@ -35,8 +38,10 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 
 def main() -> int:
-    (ROOT / FOLDER).mkdir(parents=True, exist_ok=True)
+    for folder in (FOLDER, PROVIDERS):
+        (ROOT / folder).mkdir(parents=True, exist_ok=True)
     made = {ROOT / FOLDER / f"{name}.md": make() for name, make in PAGES.items()}
+    made |= {ROOT / PROVIDERS / f"{name}.md": make() for name, make in provider_pages().items()}
     made[README] = with_picture(README.read_text(encoding="utf-8"))
     for file, text in made.items():
         if not file.exists() or file.read_text(encoding="utf-8") != text:
