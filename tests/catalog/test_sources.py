@@ -19,6 +19,7 @@ from reconciler.decide.merge import written_fields
 from reconciler.decide.url_parts import fill
 from reconciler.model.behaviour import Behaviour
 from reconciler.model.choices import BodyFormat, ClientAuth, LifetimeKind, Pkce, Renewal, Rotation
+from reconciler.model.state import GrantType
 
 HERE = Path(__file__).parent
 
@@ -186,7 +187,13 @@ CARRIED: dict[str, Carried] = {
         base.request.body is BodyFormat.FORM
         or base.request.body.value in str(fact.get("token_request_format"))
     ),
-    "grants": lambda base, fact: "authorization_url" in fact and len(base.grants) == 1,
+    "grants": lambda base, fact: (
+        {*base.grants}
+        <= {
+            *([GrantType.AUTHORIZATION_CODE] if "authorization_url" in fact else []),
+            *([GrantType.DEVICE_CODE] if fact.get("device_flow") else []),
+        }
+    ),
     "clientAuth": lambda base, fact: (
         base.client_auth in {AUTH.get(method) for method in fact.get("token_endpoint_auth_methods", ())}
     ),
