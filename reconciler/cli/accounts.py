@@ -45,6 +45,14 @@ class Manifests:
             self._desired = read_desired(self.session, self.root)
         return self._desired
 
+    @property
+    def speak_of_us(self) -> bool:
+        """Whether anything is declared: a folder of this name may hold what is no business of ours."""
+        if not self.there:
+            return False
+        desired = self.desired
+        return bool(desired.accounts or desired.providers or desired.broken)
+
     def account(self, text: str) -> Address:
         """UsageError where the text is no account's address, or could be several."""
         pattern = parse_address(text)

@@ -18,7 +18,7 @@ from reconciler.report.style import Style
 FORMATS = ("text", "json", "markdown", "github")
 
 
-def _style(console: Console) -> Style:
+def style_of(console: Console) -> Style:
     return Style(color=console.color, width=console.width)
 
 
@@ -47,7 +47,7 @@ def write_plan(plan: Plan, *, output: str, console: Console, tool: str, commit: 
         case "github":
             document = github.annotate_plan(plan)
         case _:
-            document = text.render_plan(plan, _style(console))
+            document = text.render_plan(plan, style_of(console))
     print_document(document)
 
 
@@ -60,7 +60,7 @@ def write_run(report: RunReport, *, output: str, console: Console, tool: str, co
         case "github":
             document = github.annotate_run(report)
         case _:
-            document = text.render_run(report, _style(console))
+            document = text.render_run(report, style_of(console))
     print_document(document)
 
 
@@ -71,7 +71,7 @@ def write_status(status: StatusReport, *, output: str, console: Console, tool: s
         case "markdown":
             document = markdown.render_status(status, tool=tool, commit=commit)
         case _:
-            document = text.render_status(status, _style(console))
+            document = text.render_status(status, style_of(console))
     print_document(document)
 
 
@@ -82,5 +82,5 @@ def write_problems(desired: Desired, *, output: str, console: Console, tool: str
         case "github":
             document = github.annotate_problems(desired.problems)
         case _:
-            document = text.render_problems(desired, _style(console))
+            document = text.render_problems(desired, style_of(console))
     print_document(document)

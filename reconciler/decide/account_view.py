@@ -48,6 +48,11 @@ class AccountView:
     def status(self) -> AccountStatus | None:
         return self.observed.status
 
+    @property
+    def known(self) -> bool:
+        """Somebody declares it, or the store has a key of it."""
+        return self.account is not None or self.broken or self.observed.tokens is not None
+
     @cached_property
     def foreign(self) -> str:
         """The mark on the account's key where it is not ours (`nobody` for none); '' where it is, or there is no key."""

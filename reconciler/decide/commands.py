@@ -17,7 +17,7 @@ USUAL_ROOT = "manifests"
 """What `-f` is where nobody says."""
 
 _COMMAND = re.compile(
-    r"\breconciler (?:plan|reconcile|refresh|consent|status|validate|trust(?! settings))\b(?: [^\s'()]+)*"
+    r"\breconciler (?:plan|reconcile|refresh|consent|status|validate|token|request|check|trust(?! settings))\b(?: [^\s'()]+)*"
 )
 _CAP = 400
 

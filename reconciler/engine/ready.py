@@ -75,7 +75,7 @@ def static_client(
 ) -> ReadyProvider:
     """With the client that its manifest names, by id or by reference."""
     desired = prepared.desired
-    credentials, version = _static_credentials(desired, ports)
+    credentials, version = static_credentials(desired, ports)
     if status is not None and status.client_id and status.client_id != credentials.client_id:
         # What a reference leads to is not shown before it is known to be an id: Git may have moved the reference.
         now = clean(credentials.client_id) if desired.client.id is not None else "another"
@@ -127,10 +127,10 @@ def _dynamic_client(run: Run, prepared: Prepared, *, observed: ObservedProvider)
     return replace(ready_with(prepared, credentials, observed=observed), metadata_version=stored.version)
 
 
-def _static_credentials(
+def static_credentials(
     desired: DesiredProvider, ports: ProviderPorts
 ) -> tuple[ClientCredentials, int | None]:
-    """The client's credentials, and the KV version of its secret (None for a public client)."""
+    """The client that a manifest names, and the KV version of its secret (None for a public client)."""
     client, behaviour = desired.client, desired.behaviour
     secret = None if client.secret_ref is None else _read(desired, client.secret_ref, ports)
     if client.id is not None:

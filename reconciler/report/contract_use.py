@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+from reconciler.decide.checking import Live
+from reconciler.model.state import AccountState, Reason
+
 
 class TokenDocument(TypedDict):
     """`reconciler token --json`: the one document that holds a secret, on purpose. `expires_in` is in seconds."""
@@ -35,7 +38,34 @@ class ConsentLinkDocument(TypedDict):
     url: str | None
 
 
+class CheckedDocument(TypedDict):
+    """One account. `fit`: it can be worked with, for as long and with the scopes as asked for."""
+
+    address: str
+    fit: bool
+    state: AccountState
+    reason: Reason
+    message: str
+    accessTokenExpiresAt: str | None
+    grantedScopes: list[str]
+    missingScopes: list[str]
+    live: Live | None
+    command: str | None
+
+
+class CheckDocument(TypedDict):
+    """`reconciler check -o json`. `live` is null without `--live`."""
+
+    format_version: Literal[1]
+    kind: Literal["check"]
+    tool: str
+    time: str
+    checks: list[CheckedDocument]
+    exit_code: int
+
+
 USE_DOCUMENTS: dict[str, tuple[str, Any]] = {
+    "check": ("what `reconciler check -o json` writes", CheckDocument),
     "token": ("what `reconciler token --json` writes", TokenDocument),
     "consent-link": ("what `reconciler consent-link -o json` writes", ConsentLinkDocument),
 }

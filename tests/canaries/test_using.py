@@ -67,3 +67,27 @@ def test_a_command_line_that_is_refused_does_not_repeat_what_it_held(
     if not named:
         assert leaks(said.err, calling.secrets) == []
     assert api.asked == []
+
+
+@pytest.mark.parametrize("source", ["userinfo", "introspection"])
+def test_a_check_says_nothing_of_what_it_sends_and_hears(cage: Cage, source: str):
+    """The provider's answer to the question is full of every secret that it knows."""
+    path = cage.desk.folder / "manifests/sales/idp.yaml"
+    issuer = cage.parrot.issuer
+    ends = f"endpoints: {{userinfo: '{issuer}/userinfo', introspection: '{issuer}/introspect'}}"
+    path.write_text(
+        path.read_text().replace("server: {", f"server: {{{ends}, identity: {{source: {source}}}, ")
+    )
+    cage.run("reconcile", expect=0)
+    cage.run("refresh", "sales/robot", "--force", expect=0)
+    for form in (
+        (),
+        ("-o", "json"),
+        ("--live",),
+        ("--live", "-o", "json", "-v"),
+        ("--scopes", "read,write", "--min-valid", "9h"),
+    ):
+        said = cage.run("check", "sales/robot", "sales/crm", *form, "--log-format", "json")
+        assert said.code in (4, 5)
+    assert any(source.removesuffix("ion") in line for line in cage.parrot.asked)
+    cage.assert_silent()

@@ -22,7 +22,7 @@ MEANINGS = {
         "see the lines with `✗`; the next run tries again",
     ),
     5: (
-        "accounts need a person: with `--fail-on-attention`, or `consent` without a terminal",
+        "accounts need a person: with `--fail-on-attention`, by `check` and `token`, or `consent` without a terminal",
         "follow the commands of the report",
     ),
     6: ("another run holds the object, or the saved plan is stale", "wait for it; a stale plan is made anew"),

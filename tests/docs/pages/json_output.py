@@ -4,6 +4,7 @@ from reconciler.decide.health import NOTICE
 from reconciler.report.contract import FORMAT_VERSION, SCHEMA_NAMES, schema_of
 from tests.docs.pages.json_words import words_of
 from tests.docs.pages.json_words_ops import OPS_HEADINGS, OPS_TITLES
+from tests.docs.pages.json_words_use import USE_HEADINGS, USE_TITLES
 from tests.docs.pages.markdown import code, page, table
 from tests.docs.pages.schema_tables import Schema, objects_in_order, shape
 
@@ -26,15 +27,16 @@ _TITLES = {
     "OriginDocument": "origin of a grant",
     "ConditionDocument": "condition",
     **OPS_TITLES,
+    **USE_TITLES,
 }
 _HEADINGS = {
     "plan": "plan",
     "run": "reconcile and refresh",
     "status": "status",
-    "token": "token",
     "consent-link": "consent-link",
     "validate": "validate",
     **OPS_HEADINGS,
+    **USE_HEADINGS,
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from reconciler.decide.changes import Action
 from tests.docs.pages.json_words_ops import OPS_WORDS
+from tests.docs.pages.json_words_use import USE_WORDS
 
 WORDS: Mapping[str, str] = {
     "format_version": "format of this document",
@@ -12,13 +13,6 @@ WORDS: Mapping[str, str] = {
     "run.kind": "kind of this document",
     "status.kind": "kind of this document",
     "validate.kind": "kind of this document",
-    "token.kind": "kind of this document",
-    "token.version": "version of the key that was read",
-    "access_token": "the secret",
-    "token_type": "`Bearer`, as the provider calls it",
-    "expires_at": "when it dies",
-    "expires_in": "seconds until then, by the store's clock",
-    "scope": "what was granted",
     "tool": "`reconciler <version>`",
     "commit": "the Git commit that CI says it runs for",
     "root": "the folder that was read, as it was given",
@@ -109,6 +103,7 @@ WORDS: Mapping[str, str] = {
     "consent-link.sent": "it went to the owner by mail",
     "consent-link.url": "the link, where `--print` asked for it",
     **OPS_WORDS,
+    **USE_WORDS,
     **{action.value: f"how many to {action.value}" for action in Action},
 }
 
