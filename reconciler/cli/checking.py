@@ -59,10 +59,10 @@ class Checking:
                 else:
                     seen_one = observe_account(store, layout, account, single_use=False)
                     one = check_recorded(seen_one, self.wanted, now=observed.now)
-                found.append(self._asked(store, layout, observed, one) if self.live else one)
+                found.append(self._asked(one, observed, store=store, layout=layout) if self.live else one)
             return found, observed.now
 
-    def _asked(self, store: SecretStore, layout: Layout, observed: Observed, found: Check) -> Check:
+    def _asked(self, found: Check, observed: Observed, *, store: SecretStore, layout: Layout) -> Check:
         desired = self.manifests.desired
         try:
             options = plan_options(self.session, {}, due_within=None)
