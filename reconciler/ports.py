@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 from reconciler.decide.authorization import Callback, CallbackRefused, RedirectUri
 from reconciler.decide.consent_guidance import Guidance
 from reconciler.decide.device import DeviceRequest
+from reconciler.decide.sticky import Posted
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
 from reconciler.model.behaviour import RequestShape
 from reconciler.model.endpoint import Origin, TrustedUrl, Url
@@ -246,3 +247,23 @@ class Events(Protocol):
 
 Failpoint: TypeAlias = Callable[[str], None]
 """Called with a name at each place where a crash matters; does nothing but in crash tests."""
+
+
+class Forge(Protocol):
+    """Comments and issues of one repository, for the reports that are kept up to date there."""
+
+    def comments(self, number: int) -> Sequence[Posted]: ...
+
+    def create_comment(self, number: int, body: str) -> str:
+        """Where it can be seen; the same of all that follow."""
+        ...
+
+    def update_comment(self, comment: int, body: str) -> str: ...
+
+    def issues(self, label: str) -> Sequence[Posted]: ...
+
+    def create_issue(self, *, title: str, body: str, label: str) -> str: ...
+
+    def update_issue(self, number: int, *, title: str, body: str) -> str: ...
+
+    def close_issue(self, number: int, *, body: str) -> str: ...

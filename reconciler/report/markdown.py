@@ -33,8 +33,9 @@ from reconciler.report.words import (
 )
 
 
-def render_plan(plan: Plan, *, tool: str, commit: str = "") -> str:
-    page = Page("plan", f"OAuth plan: {plan_sentence(plan)}")
+def render_plan(plan: Plan, *, tool: str, commit: str = "", run: str = "") -> str:
+    """`run`: URL of the CI run that keeps the whole plan, for the footer."""
+    page = Page("plan", f"OAuth plan: {plan_sentence(plan)}", key=plan.root)
     _refusals(page, plan.blocked, guards=plan.guards, problems=plan.problems)
     for change in plan.changes:
         if change.removes:
@@ -50,7 +51,7 @@ def render_plan(plan: Plan, *, tool: str, commit: str = "") -> str:
         page.line(f"{counted(len(plan.maintenance), 'token')} due for maintenance, done by every reconcile.")
     page.details("Who is needed, and what to do", [_attention_detail(line, plan) for line in plan.attention])
     page.details("Details of the changes", [_change_detail(change) for change in plan.changes])
-    page.footer(tool=tool, commit=commit, digest=plan.digest)
+    page.footer(tool=tool, commit=commit, digest=plan.digest, run=run)
     return page.text()
 
 

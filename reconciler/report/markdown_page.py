@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from reconciler.decide.sticky import marker
 from reconciler.report.escape import code
 
 BUDGET_BYTES = 60 * 1024
@@ -28,10 +29,11 @@ class Row:
 
 @dataclass
 class Page:
-    """`title` is our own words. `kind` names the marker by which a bot finds its earlier comment."""
+    """`title` is our own words. `kind` and `key` make the marker by which a bot finds its earlier comment."""
 
     kind: str
     title: str
+    key: str = ""
     _lines: list[str] = field(default_factory=list)
     _spent: int = 0
     _has_table: bool = False
@@ -39,7 +41,7 @@ class Page:
     _unsaid: int = 0
 
     def __post_init__(self) -> None:
-        self._add(f"<!-- reconciler:{self.kind} -->")
+        self._add(marker(self.kind, self.key))
         self._add(f"**{self.title}**")
         self._add("")
 
@@ -88,10 +90,12 @@ class Page:
         self._add("")
         self._add("</details>")
 
-    def footer(self, *, tool: str, commit: str = "", digest: str = "") -> None:
+    def footer(self, *, tool: str, commit: str = "", digest: str = "", run: str = "") -> None:
+        """`run`: where the whole of it can be found."""
         facts = [code(tool)]
         facts += [f"commit {code(commit[:12])}"] if commit else []
         facts += [f"plan digest {code(digest[:16])}"] if digest else []
+        facts += [f"[the whole plan]({run})"] if run else []
         self._footer = f"\n<sub>{' · '.join(facts)}</sub>"
 
     def text(self) -> str:

@@ -23,7 +23,7 @@ TECHNOLOGY = {
     "hvac": {"vault"},
     "requests": {"vault"},
     "urllib3": {"vault"},
-    "httpx": {"http"},
+    "httpx": {"http", "github"},
     "httpcore": {"http"},
     "sqlite3": {"sqlite"},
     "yaml": {"manifest"},

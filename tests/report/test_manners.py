@@ -99,4 +99,4 @@ def test_trust_changes_guards_and_removals_are_never_folded():
 
 
 def test_one_comment_can_be_found_again():
-    assert markdown.render_plan(story.plan(), tool=TOOL).startswith("<!-- reconciler:plan -->\n")
+    assert markdown.render_plan(story.plan(), tool=TOOL).startswith("<!-- reconciler:plan manifests -->\n")

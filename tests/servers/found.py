@@ -17,7 +17,7 @@ from tests.servers.vault_server import version_of
 HERE = Path(__file__).parent
 _AXE = HERE / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 # OpenBao is tried where a machine has it; nothing installs it, so nothing may require it.
-REQUIRED = ("vault", "oidc-provider", "chromium")
+REQUIRED = ("vault", "oidc-provider", "chromium", "github-openapi", "act", "actionlint")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 
@@ -58,6 +58,23 @@ def chromium_binary() -> Path | None:
 def axe_script() -> str:
     """axe-core, as it is evaluated in a page."""
     return _AXE.read_text(encoding="utf-8")
+
+
+@cache
+def github_description() -> Path | None:
+    """GitHub's own OpenAPI description of its REST API."""
+    file = HERE / "github-openapi/node_modules/@octokit/openapi/generated/api.github.com.json"
+    return file if file.exists() else None
+
+
+@cache
+def go_tool(name: str) -> Path | None:
+    """`act` or `actionlint`, as `make servers` built them."""
+    where = subprocess.run(
+        [HERE / "install", "--tools"], capture_output=True, text=True, timeout=30, check=True
+    )
+    built = Path(where.stdout.strip()) / name
+    return built if built.exists() else None
 
 
 def require(server: str, found: Path | None) -> Path:
