@@ -37,6 +37,14 @@ BEHAVIOUR = {
     "GITHUB_ACTOR": "who is recorded as having brought an imported token; else `GITLAB_USER_LOGIN`, else `user@host`",
     "GITLAB_USER_LOGIN": "see `GITHUB_ACTOR`",
 }
+GITHUB = {
+    "GITHUB_REPOSITORY": "`<owner>/<name>`; set by GitHub in every job, as all but the token",
+    "GITHUB_TOKEN": "the job's token, with `pull-requests: write` for the comment or `issues: write` for the issue",
+    "GITHUB_API_URL": "where the API is; default that of github.com",
+    "GITHUB_EVENT_PATH": "the event; its pull request is commented on",
+    "GITHUB_SERVER_URL": "with the two others of the run: a link to it, where the whole plan is kept",
+    "GITHUB_RUN_ID": "see above",
+}
 VAULT = {
     "VAULT_ADDR": "the server, `BAO_ADDR` where it is not set; both with different servers are an error",
     "VAULT_NAMESPACE": "Vault Enterprise or OpenBao namespace",
@@ -68,7 +76,7 @@ TERMINAL = {
     "FORCE_COLOR": "colours even where stdout is no terminal",
     "TERM": "`dumb`: no colours, no progress bar",
 }
-GROUPS = {"Store": STORE, "Behaviour": BEHAVIOUR, "Vault and OpenBao": VAULT, "Terminal": TERMINAL}
+GROUPS = {"Store": STORE, "Behaviour": BEHAVIOUR, "Vault and OpenBao": VAULT, "GitHub": GITHUB, "Terminal": TERMINAL}
 _NAME = re.compile(r"(?:RECONCILER|VAULT|BAO|ACTIONS|XDG|CI|GITHUB|GITLAB)_[A-Z0-9_]*[A-Z0-9]")
 
 
