@@ -76,7 +76,13 @@ TERMINAL = {
     "FORCE_COLOR": "colours even where stdout is no terminal",
     "TERM": "`dumb`: no colours, no progress bar",
 }
-GROUPS = {"Store": STORE, "Behaviour": BEHAVIOUR, "Vault and OpenBao": VAULT, "GitHub": GITHUB, "Terminal": TERMINAL}
+GROUPS = {
+    "Store": STORE,
+    "Behaviour": BEHAVIOUR,
+    "Vault and OpenBao": VAULT,
+    "GitHub": GITHUB,
+    "Terminal": TERMINAL,
+}
 _NAME = re.compile(r"(?:RECONCILER|VAULT|BAO|ACTIONS|XDG|CI|GITHUB|GITLAB)_[A-Z0-9_]*[A-Z0-9]")
 
 
