@@ -16,6 +16,7 @@ from reconciler.decide.consent_guidance import Guidance
 from reconciler.decide.device import DeviceRequest
 from reconciler.decide.sticky import Posted
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
+from reconciler.model.assertion import Assertion, SigningKey
 from reconciler.model.behaviour import RequestShape
 from reconciler.model.endpoint import Origin, TrustedUrl, Url
 from reconciler.model.inspection import LoginFacts, MountFacts
@@ -29,6 +30,7 @@ PLAIN_REQUEST = RequestShape()
 
 __all__ = [
     "PLAIN_REQUEST",
+    "AssertionSigner",
     "Clock",
     "DeviceInteraction",
     "Entropy",
@@ -142,13 +144,15 @@ class TokenEndpoint(Protocol):
         self,
         url: TrustedUrl,
         *,
-        form: Mapping[str, str | Secret],
+        form: Mapping[str, str | Secret | Assertion],
         client: ClientCredentials | None,
         fresh_connection: bool = False,
         shape: RequestShape = PLAIN_REQUEST,
     ) -> Outcome:
         """One attempt, no retry, no redirect, total deadline, capped body. Never raises for what the peer does.
-        `form` has the protocol's own names; `shape` says how this server wants them."""
+        `form` has the protocol's own names; `shape` says how this server wants them.
+        An Assertion among the fields is signed while the bytes of the request are built, as the client's own is.
+        """
         ...
 
     def get(
@@ -159,6 +163,22 @@ class TokenEndpoint(Protocol):
 
     def delete(self, url: TrustedUrl, *, bearer: Secret) -> Outcome:
         """A DELETE with a bearer token: how some providers take a grant back."""
+        ...
+
+
+class AssertionSigner(Protocol):
+    """Signs JWTs with keys that references lead to (RFC 7523). No word of it repeats any of a key."""
+
+    def check(self, key: SigningKey) -> None:
+        """ValueError says why nothing can be signed with it: a sentence's second half."""
+        ...
+
+    def public_jwk(self, key: SigningKey) -> dict[str, object]:
+        """What a server verifies its signatures with (RFC 7517). ValueError as `check`."""
+        ...
+
+    def sign(self, assertion: Assertion) -> Secret:
+        """The compact JWT, good for one request. ValueError as `check`."""
         ...
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
+from reconciler.adapters.assertions import JoseSigner
 from reconciler.adapters.discovery import HttpMetadataEndpoint
 from reconciler.adapters.http import HttpClient
 from reconciler.adapters.processes import is_dead, this_process
@@ -29,7 +30,7 @@ from reconciler.model.endpoint import Origin
 from reconciler.model.observed import Observed
 from reconciler.model.store_path import Layout
 from reconciler.model.trust import TrustSettings
-from reconciler.ports import SecretStore
+from reconciler.ports import AssertionSigner, SecretStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def calling(
         client = make_client(session, trust)
         closing.callback(client.close)
         run = make_run(session, store, layout, key=key, client=client, jobs=jobs)
-        ports = make_ports(store, client, discover=discover)
+        ports = make_ports(store, client, discover=discover, signer=run.signer)
         if signals:
             closing.enter_context(
                 stopping(
@@ -107,13 +108,16 @@ def make_run(
     session: Session, store: SecretStore, layout: Layout, *, key: bytes, client: HttpClient, jobs: int
 ) -> Run:
     """What all work on this store shares. `key`: the store's fingerprint key."""
+    clock, entropy = SystemClock(session.stop), SystemEntropy()
+    signer = make_signer(session)
     return Run(
         store=store,
         layout=layout,
-        clock=SystemClock(session.stop),
-        entropy=SystemEntropy(),
+        clock=clock,
+        entropy=entropy,
         events=session.events,
-        endpoint=HttpTokenEndpoint(client),
+        endpoint=HttpTokenEndpoint(client, signer=signer),
+        signer=signer,
         holder=this_process(),
         fingerprint_key=key,
         owner=session.settings.owner,
@@ -126,10 +130,18 @@ def make_run(
     )
 
 
-def make_ports(store: SecretStore, client: HttpClient, *, discover: bool) -> ProviderPorts:
+def make_signer(session: Session) -> AssertionSigner:
+    """Reads the private keys of clients that sign, each once."""
+    return JoseSigner(SystemClock(session.stop), SystemEntropy())
+
+
+def make_ports(
+    store: SecretStore, client: HttpClient, *, discover: bool, signer: AssertionSigner | None
+) -> ProviderPorts:
     """`discover`: issuers may be asked, and clients registered."""
     return ProviderPorts(
         secrets=SecretReader(store),
         metadata=HttpMetadataEndpoint(client) if discover else None,
         registration=HttpRegistrationEndpoint(client) if discover else None,
+        signer=signer,
     )

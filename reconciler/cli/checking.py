@@ -10,7 +10,7 @@ from datetime import datetime
 
 from reconciler.adapters.token_endpoint import HttpTokenEndpoint
 from reconciler.cli.accounts import Manifests
-from reconciler.cli.calling import make_client, make_ports
+from reconciler.cli.calling import make_client, make_ports, make_signer
 from reconciler.cli.calling_settings import with_tightened_trust
 from reconciler.cli.planning import plan_options
 from reconciler.cli.session import FIRST_SETTINGS, Session, open_made_store
@@ -71,14 +71,19 @@ class Checking:
             if token is None:
                 return found
             trust = FIRST_SETTINGS if observed.trust is None else observed.trust.settings
+            signer = make_signer(self.session)
             with make_client(self.session, trust) as client:
                 return ask_provider(
                     found,
                     reach,
                     token,
-                    endpoint=HttpTokenEndpoint(client),
+                    endpoint=HttpTokenEndpoint(client, signer=signer),
                     client=lambda: own_client(
-                        reach.provider, store, layout, ports=make_ports(store, client, discover=False)
+                        reach.provider,
+                        store,
+                        layout,
+                        ports=make_ports(store, client, discover=False, signer=signer),
+                        endpoints=reach.endpoints,
                     ),
                 )
         except StoreError:

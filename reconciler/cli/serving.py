@@ -52,7 +52,7 @@ class _Callers:
         fresh = make_run(
             self._session, run.store, run.layout, key=run.fingerprint_key, client=client, jobs=self._jobs
         )
-        return _sharing(run, fresh), make_ports(run.store, client, discover=False)
+        return _sharing(run, fresh), make_ports(run.store, client, discover=False, signer=run.signer)
 
     def close(self) -> None:
         self._client.close()

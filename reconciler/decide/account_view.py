@@ -21,7 +21,6 @@ from reconciler.model.desired import DesiredAccount, DesiredProvider
 from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
 from reconciler.model.names import Address
 from reconciler.model.observed import ObservedAccount, ObservedProvider
-from reconciler.model.state import GrantType
 from reconciler.model.status import MANAGED_BY, AccountStatus, Circuit, ownership_mark
 from reconciler.model.stored import VersionInfo
 
@@ -71,7 +70,7 @@ class AccountView:
     @property
     def is_person(self) -> bool:
         """True where a person's consent stands behind the grant."""
-        return self.account is None or self.account.grant is not GrantType.CLIENT_CREDENTIALS
+        return self.account is None or self.account.grant.needs_person
 
     @property
     def has_grant(self) -> bool:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import assert_never
 
+from reconciler.model.assertion import JWT_BEARER, SigningAlgorithm
 from reconciler.model.behaviour import ClientAuth
 from reconciler.model.desired import DesiredProvider
 from reconciler.model.endpoint import parse_url
@@ -22,17 +24,27 @@ DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _DIGEST_HEX = 16
 
 
-def client_metadata(desired: DesiredProvider) -> dict[str, object]:
-    """The JSON object of a registration request."""
+def client_metadata(
+    desired: DesiredProvider, *, key: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """The JSON object of a registration request. `key`: the public half of the client's private key, as a JWK."""
     grants = _grants(desired)
+    auth = desired.behaviour.client_auth
     found: dict[str, object] = {
         "client_name": desired.client.name or f"reconciler {desired.address.short}",
-        "token_endpoint_auth_method": auth_method(desired.behaviour.client_auth),
+        "token_endpoint_auth_method": auth_method(auth),
         "application_type": "native" if any(_is_native(uri) for uri in desired.redirect_uris) else "web",
         "redirect_uris": list(desired.redirect_uris),
         "grant_types": grants,
         "response_types": ["code"] if "authorization_code" in grants else [],
     }
+    if key is not None:
+        found["jwks"] = {"keys": [dict(key)]}
+    if auth.has_key_pair and key is not None:
+        found["token_endpoint_auth_signing_alg"] = key["alg"]
+    elif auth is ClientAuth.CLIENT_SECRET_JWT:
+        algorithm = desired.behaviour.assertion.algorithm or SigningAlgorithm.HS256
+        found["token_endpoint_auth_signing_alg"] = algorithm.value
     if desired.default_scopes:
         separator = " "  # RFC 7591 §2, whatever the server's own requests are separated by
         found["scope"] = separator.join(
@@ -58,6 +70,8 @@ def auth_method(auth: ClientAuth) -> str:
             return "none"
         case ClientAuth.BEARER | ClientAuth.SECRET_AS_USER:
             return auth.value  # no registered name: no server registers a client for it
+        case ClientAuth.PRIVATE_KEY_JWT | ClientAuth.CLIENT_SECRET_JWT:
+            return auth.value
         case _:
             assert_never(auth)
 
@@ -79,6 +93,9 @@ def _grants(desired: DesiredProvider) -> list[str]:
             case GrantType.CLIENT_CREDENTIALS:
                 if desired.behaviour.client_auth is not ClientAuth.NONE:
                     found.append("client_credentials")
+            case GrantType.JWT_BEARER:
+                if desired.client.key_ref is not None:
+                    found.append(JWT_BEARER)
             case _:
                 assert_never(grant)
     return list(dict.fromkeys(found))

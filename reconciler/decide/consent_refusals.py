@@ -75,7 +75,7 @@ def _refused(account: DesiredAccount, error: TokenError, *, provider: ReadyProvi
     note = f"{error.note}; " if error.note else ""
     match error.judge:
         case ErrorClass.CLIENT:
-            secret = desired.client.secret_ref
+            secret = desired.client.credential_ref
             where = f"{secret} and " if secret is not None else ""
             hint = f"the provider refuses our client: check {where}the client id in {desired.location}"
         case ErrorClass.CONFIG:

@@ -14,7 +14,7 @@ from reconciler.decide.digests import account_digests
 from reconciler.decide.former_names import previous_addresses
 from reconciler.decide.scope_rules import requested_scopes, scope_findings
 from reconciler.model.behaviour import ClientAuth, IdentitySource
-from reconciler.model.desired import DesiredAccount, DesiredProvider
+from reconciler.model.desired import DesiredAccount, DesiredProvider, Registration
 from reconciler.model.manifest import AccountDocument, AccountSpec
 from reconciler.model.names import Address, provider_address
 from reconciler.model.state import GrantType
@@ -69,6 +69,7 @@ def resolve_account(
         digest="",
         consent_digest="",
         previous=previous_addresses(document.metadata, complaints.address),
+        subject=spec.subject,
     )
     digest, consent_digest = account_digests(account)
     return replace(account, digest=digest, consent_digest=consent_digest)
@@ -119,6 +120,20 @@ def _check_grant(spec: AccountSpec, provider: DesiredProvider, complaints: Compl
         complaints.at_first(
             place, f"client_credentials needs a client with a secret; {provider.address} is public"
         )
+    elif spec.grant is not GrantType.JWT_BEARER and _only_signs(provider):
+        hint = f"give spec.client.secretRef in {provider.location}, or write grant: jwt_bearer"
+        complaints.at_first(
+            place,
+            f"{spec.grant.value} needs a client secret; {provider.address} has a private key alone",
+            hint=hint,
+        )
+    if spec.grant is GrantType.JWT_BEARER and provider.client.key_ref is None:
+        hint = f"give spec.client.keyRef: {{path, key}} in {provider.location}: a PEM or a JWK, kept in the store"
+        complaints.at_first(
+            place, f"jwt_bearer signs with a private key; {provider.address} has none", hint=hint
+        )
+    if spec.subject is not None and spec.grant is not GrantType.JWT_BEARER:
+        complaints.at(("spec", "subject"), "spec.subject is for grant: jwt_bearer", key=True)
     in_browser = spec.grant is GrantType.AUTHORIZATION_CODE
     if in_browser and behaviour.endpoints.authorization is None and not behaviour.discovery:
         hint = f"give spec.server.endpoints.authorization in {provider.location}"
@@ -136,6 +151,14 @@ def _check_grant(spec: AccountSpec, provider: DesiredProvider, complaints: Compl
         )
     if spec.identity is not None:
         _check_identity(provider, by_person=by_person, complaints=complaints)
+
+
+def _only_signs(provider: DesiredProvider) -> bool:
+    """True where the server wants a client secret, and there is but the key that jwt_bearer signs with."""
+    client, auth = provider.client, provider.behaviour.client_auth
+    by_secret = auth not in (ClientAuth.NONE, ClientAuth.PRIVATE_KEY_JWT)
+    static = provider.registration is Registration.STATIC
+    return static and by_secret and client.key_ref is not None and client.secret_ref is None
 
 
 def _check_identity(provider: DesiredProvider, *, by_person: bool, complaints: Complaints) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.model.behaviour import Behaviour
-from reconciler.model.desired import DesiredAccount, DesiredProvider
+from reconciler.model.desired import DesiredAccount, DesiredClient, DesiredProvider
 from reconciler.model.duration import format_duration, format_instant
 
 _WORDS: Any = {
@@ -61,6 +61,7 @@ def provider_digest(provider: DesiredProvider, *, behaviour: str) -> str:
                     str(ref) if ref else None
                     for ref in (client.id_ref, client.secret_ref, client.initial_access_token_ref)
                 ),
+                *_key_parts(client),
             ],
             "redirect_uris": provider.redirect_uris,
             "default_scopes": sorted(provider.default_scopes),
@@ -72,6 +73,13 @@ def provider_digest(provider: DesiredProvider, *, behaviour: str) -> str:
     )
 
 
+def _key_parts(client: DesiredClient) -> tuple[str | None, ...]:
+    """Nothing where there is no private key, so that the digest of a client without one is what it always was."""
+    if client.key_ref is None:
+        return ()
+    return str(client.key_ref), client.key_id, str(client.key_id_ref) if client.key_id_ref else None
+
+
 def account_digests(account: DesiredAccount) -> tuple[str, str]:
     """(digest, consent digest). The second covers only what a person consented to."""
     consent = {
@@ -80,6 +88,8 @@ def account_digests(account: DesiredAccount) -> tuple[str, str]:
         "scopes": account.scopes,
         "identity": account.identity,
     }
+    if account.subject is not None:
+        consent["subject"] = account.subject
     whole = {
         "address": str(account.address),
         "consent": consent,

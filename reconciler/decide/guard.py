@@ -23,7 +23,6 @@ from reconciler.errors import clean
 from reconciler.model.desired import Desired
 from reconciler.model.names import Address
 from reconciler.model.observed import Observed, ObservedAccount, ObservedProvider
-from reconciler.model.state import GrantType
 from reconciler.model.status import MANAGED_BY, ownership_mark
 
 FLAGS: Mapping[GuardName, str] = {
@@ -271,7 +270,7 @@ def _depending(
         status, account = seen.status, desired.accounts.get(address)
         if status is None or status.provider != str(provider) or address not in owned:
             return False
-        machine = account is not None and account.grant is GrantType.CLIENT_CREDENTIALS
+        machine = account is not None and not account.grant.needs_person
         return not machine and (status.client_id != "" or status.consented_at is not None)
 
     return tuple(sorted(a for a, seen in observed.accounts.items() if depends(a, seen)))

@@ -49,6 +49,8 @@ class IssuerMetadata:
     auth_methods: tuple[str, ...]
     """`token_endpoint_auth_methods_supported`; RFC 8414 says client_secret_basic where it is left out."""
     scopes: tuple[str, ...]
+    pushed_only: bool = False
+    """Authorization requests must be pushed (RFC 9126 §5)."""
     notes: tuple[str, ...] = field(default=())
 
 
@@ -131,6 +133,7 @@ def judge_metadata(issuer: str, body: bytes, *, loopback: bool = False) -> Issue
         auth_methods=_texts(value_at(document, "token_endpoint_auth_methods_supported"))
         or ("client_secret_basic",),
         scopes=_texts(value_at(document, "scopes_supported")),
+        pushed_only=value_at(document, "require_pushed_authorization_requests") is True,
         notes=tuple(notes),
     )
 

@@ -30,7 +30,8 @@ ENDPOINT_NAMES = (
     "jwks",
 )
 """Fields of `Endpoints`, in the order in which they are shown."""
-SECRET_VERSION = "client_secret version"
+SECRET_VERSIONS = frozenset({"client_secret version", "private key version"})
+"""The field that shows a rotated secret, or a rotated key."""
 REDIRECT_URI = "redirect URI"
 
 
@@ -44,14 +45,16 @@ def differing_fields(
     desired: DesiredProvider, status: ProviderStatus, *, secret_version: int | None
 ) -> tuple[FieldChange, ...]:
     """In a fixed order. `secret_version` None or 0: unknown, so that it does not count as changed."""
-    ref = desired.client.secret_ref
+    ref = desired.client.credential_ref
+    secret = desired.client.secret_ref is not None or ref is None
     pairs = [
         ("registration", status.registration, desired.registration.value),
         ("client id", status.client_id, _known_client_id(desired, status)),
-        ("client secret", status.secret_path, str(ref.path) if ref else ""),
+        ("client secret" if secret else "private key", status.secret_path, str(ref.path) if ref else ""),
     ]
     if ref and secret_version and status.secret_path == str(ref.path):
-        pairs.append((SECRET_VERSION, str(status.secret_version), str(secret_version)))
+        name = "client_secret version" if secret else "private key version"
+        pairs.append((name, str(status.secret_version), str(secret_version)))
     pairs.append(("issuer", status.issuer, desired.behaviour.issuer or status.issuer))
     pairs += _endpoint_pairs(desired, status)
     pairs.append((REDIRECT_URI, status.redirect_uri, next(iter(desired.redirect_uris), "")))

@@ -21,11 +21,12 @@ def registration_words(desired: DesiredProvider, secrets: Mapping[StorePath, Obs
     """What is registered, after the action's own word."""
     if desired.registration is Registration.DYNAMIC:
         return "a client is created at the provider (RFC 7591)"
-    ref = desired.client.secret_ref
+    ref = desired.client.credential_ref
     if ref is None:
         return "static public client"
     version = secret_version(ref, secrets)
-    return f"static client, secret {ref.path}" + (f" version {version}" if version else "")
+    word = "secret" if desired.client.secret_ref is not None else "private key"
+    return f"static client, {word} {ref.path}" + (f" version {version}" if version else "")
 
 
 def update_words(fields: tuple[FieldChange, ...], status: ProviderStatus, reason: ProviderReason) -> str:
@@ -54,7 +55,7 @@ def notes_on(
     by_hand = action is ProviderAction.REGISTER and desired.registration is Registration.STATIC
     if by_hand and desired.redirect_uris:
         found.append(f"redirect URI to allow at its console: {', '.join(desired.redirect_uris)}")
-    ref = desired.client.secret_ref
+    ref = desired.client.credential_ref
     seen = None if ref is None else secrets.get(ref.path)
     if seen is not None and seen.unreadable:
         found.append(f"the metadata of {seen.path} could not be read, so a rotated secret would not be seen")

@@ -43,8 +43,11 @@ def _references(provider: DesiredProvider) -> Iterator[tuple[str, SecretRef]]:
     client = provider.client
     if client.secret_ref is not None:
         yield "secretRef", client.secret_ref
+    # What must lie beside another is refused once, by the first name.
+    if client.key_ref is not None and client.secret_ref is None:
+        yield "keyRef", client.key_ref
     if client.id_ref is not None and (
-        client.secret_ref is None or client.id_ref.path != client.secret_ref.path
+        client.credential_ref is None or client.id_ref.path != client.credential_ref.path
     ):
         yield "idRef", client.id_ref
     if client.initial_access_token_ref is not None:

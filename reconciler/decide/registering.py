@@ -21,7 +21,7 @@ from reconciler.decide.provider_change import (
     ProviderReason,
 )
 from reconciler.decide.provider_fields import (
-    SECRET_VERSION,
+    SECRET_VERSIONS,
     client_is_replaced,
     differing_fields,
     issuer_is_replaced,
@@ -181,7 +181,7 @@ def _registered(
             message="declared again: its record is taken up",
             secrets=secrets,
         )
-    version = secret_version(desired.client.secret_ref, secrets)
+    version = secret_version(desired.client.credential_ref, secrets)
     fields = differing_fields(desired, status, secret_version=version)
     reason = _update_reason(desired, status, fields, secrets=secrets, now=now)
     if reason is None:
@@ -225,7 +225,7 @@ def _update_reason(
         return ProviderReason.SECRET_MISSING
     if status.manifest_digest != desired.digest:
         return ProviderReason.MANIFEST_CHANGED
-    if any(field.name == SECRET_VERSION for field in fields):
+    if any(field.name in SECRET_VERSIONS for field in fields):
         return ProviderReason.SECRET_ROTATED
     ends = status.client_secret_expires_at
     if (
@@ -287,7 +287,7 @@ def _preconditions(observed: ObservedProvider) -> tuple[Precondition, ...]:
 def _secret_preconditions(
     desired: DesiredProvider, secrets: Mapping[StorePath, ObservedSecret]
 ) -> tuple[Precondition, ...]:
-    refs = (desired.client.secret_ref, desired.client.initial_access_token_ref)
+    refs = (desired.client.credential_ref, desired.client.initial_access_token_ref)
     found = {str(ref.path): secret_version(ref, secrets) for ref in refs if ref is not None}
     return tuple(
         Precondition(path, version) for path, version in sorted(found.items()) if version is not None

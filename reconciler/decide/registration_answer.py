@@ -90,6 +90,8 @@ def judge_deleted(outcome: Outcome) -> RegistrationError | None:
 
 def missing_of(client: ClientRegistration, *, asked: ClientAuth) -> str:
     """What a registration lacks to be used, in words; '' where it can be."""
+    if client.auth.has_key_pair:
+        return "" if asked.has_key_pair else "the server wants a private key of it, which was not asked for"
     if client.auth is not ClientAuth.NONE and client.client_secret is None:
         return f"the server gave no client secret for `{client.auth.value}` authentication"
     if client.auth is ClientAuth.NONE and asked is not ClientAuth.NONE:

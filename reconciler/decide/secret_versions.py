@@ -35,7 +35,7 @@ def missing_secret(
     so that an initial access token, often good for one use, is not needed any more."""
     client = desired.client
     initial = None if registered else client.initial_access_token_ref
-    for ref in (client.secret_ref, client.id_ref, initial):
+    for ref in (client.secret_ref, client.key_ref, client.id_ref, initial):
         if ref is not None and secret_version(ref, secrets) == 0:
             return ref
     return None

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.decide.client_assertion import AUDIENCE_ISSUER, AUDIENCE_TOKEN
 from reconciler.decide.token_paths import read_from_tokens
 from reconciler.decide.url_parts import check_labels, check_parameter, check_template, fill, named_parts
 from reconciler.model.behaviour import (
     Behaviour,
+    ClientAuth,
     Endpoints,
     IdentitySource,
     LifetimeKind,
@@ -163,9 +165,42 @@ def check_rules(behaviour: Behaviour) -> Iterator[Finding]:
         yield Finding(("refreshToken", "lifetime", "kind"), f"is {kind.value}: say how long in `idle`")
     if kind in (LifetimeKind.ABSOLUTE, LifetimeKind.IDLE_AND_ABSOLUTE) and lifetime.absolute is None:
         yield Finding(("refreshToken", "lifetime", "kind"), f"is {kind.value}: say how long in `absolute`")
+    yield from _assertion_findings(behaviour)
     yield from _identity_findings(behaviour)
     for path, said in read_from_tokens(behaviour):
         yield Finding(path, said)
+
+
+def _assertion_findings(behaviour: Behaviour) -> Iterator[Finding]:
+    rules = behaviour.assertion
+    named = rules.audience
+    if named == AUDIENCE_ISSUER and behaviour.issuer is None:
+        yield Finding(("assertion", "audience"), "is issuer: say which in `issuer`")
+    elif named is not None and named not in (AUDIENCE_ISSUER, AUDIENCE_TOKEN) and not set(named) & set(".:/"):
+        yield Finding(
+            ("assertion", "audience"),
+            "must be issuer, token-endpoint, or what the provider calls itself: a URL or a host",
+        )
+    symmetric = rules.algorithm is not None and rules.algorithm.is_symmetric
+    by_secret = behaviour.client_auth is ClientAuth.CLIENT_SECRET_JWT
+    if rules.algorithm is not None and symmetric is not by_secret:
+        fitting = (
+            "HS256, HS384 or HS512 with client_secret_jwt"
+            if by_secret
+            else "one of a key pair: RS256, PS256, ES256 …"
+        )
+        yield Finding(("assertion", "algorithm"), f"must be {fitting}")
+    if by_secret and GrantType.JWT_BEARER in behaviour.grants:
+        yield Finding(
+            ("clientAuth",), "is client_secret_jwt, and jwt_bearer signs with a key pair: take one of them"
+        )
+    if behaviour.pushed_authorization and not (
+        behaviour.endpoints.pushed_authorization_request or behaviour.issuer
+    ):
+        yield Finding(
+            ("pushedAuthorization",),
+            "is true: endpoints.pushedAuthorizationRequest is not given, nor an issuer",
+        )
 
 
 def _identity_findings(behaviour: Behaviour) -> Iterator[Finding]:
@@ -187,6 +222,7 @@ def with_discovery(behaviour: Behaviour, *, needs_registration: bool) -> Behavio
         given.token is None
         or (GrantType.AUTHORIZATION_CODE in grants and given.authorization is None)
         or (GrantType.DEVICE_CODE in grants and given.device_authorization is None)
+        or (behaviour.pushed_authorization is True and given.pushed_authorization_request is None)
         or (needs_registration and given.registration is None)
     )
     if behaviour.issuer is None or behaviour.discovery or not wanted:

@@ -53,8 +53,10 @@ def credentials_of(provider: DesiredProvider) -> dict[str, frozenset[str] | None
         found: dict[str, frozenset[str] | None] = {own_credential(provider.address): None}
         if initial is not None:
             found[str(initial.path)] = frozenset({"registration"})
+        if client.key_ref is not None:
+            found[str(client.key_ref.path)] = None
         return found
-    ref = client.secret_ref or client.id_ref
+    ref = client.credential_ref or client.id_ref
     return {own_credential(provider.address) if ref is None else str(ref.path): None}
 
 

@@ -41,6 +41,7 @@ from reconciler.decide.results import Result
 from reconciler.engine.consent_checks import check_before_asking
 from reconciler.engine.consent_exchange import exchange_code, with_callback
 from reconciler.engine.consent_grant import store_answer
+from reconciler.engine.pushed_authorization import push_request
 from reconciler.engine.run import Run
 from reconciler.errors import ProviderFailed
 from reconciler.model.desired import DesiredAccount
@@ -67,7 +68,8 @@ def begin_consent(
     lasts: timedelta = CONSENT_LASTS,
     despite_incident: bool = False,
 ) -> PendingConsent | Result:
-    """The first half: check all that can be known, and make the link (`PendingConsent.url`). Writes nothing.
+    """The first half: check all that can be known, and make the link (`PendingConsent.url`). Writes nothing; sends
+    nothing, but where the request is pushed (RFC 9126): then the link is good for as long as the server says.
 
     `redirect_uri` is where the browser comes back to, exactly as it is sent; it must be registered at the provider. A
     Result instead: nobody is to be asked here (another grant type, suspended, an incident of the provider unless
@@ -82,6 +84,8 @@ def begin_consent(
     if refusal is not None:
         return refusal
     request = plan_authorization(provider, account, redirect=redirect_uri, nonces=_nonces(run))
+    if provider.pushes_authorization:
+        request = push_request(run, provider, request)
     now = run.clock.now()
     return PendingConsent(
         account=account.address,

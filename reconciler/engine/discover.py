@@ -11,7 +11,7 @@ Rules (DESIGN §8):
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from reconciler.decide.client_metadata import auth_method
@@ -32,6 +32,8 @@ class Found:
     endpoints: Mapping[str, str]
     at: datetime | None = None
     issuer_in_response: bool = False
+    pushed_only: bool = False
+    """The issuer wants authorization requests pushed (RFC 9126 §5)."""
     fresh: bool = False
     """The issuer was asked in this run."""
     notes: tuple[str, ...] = field(default=())
@@ -68,11 +70,12 @@ def find_endpoints(
         if recorded is None or not unchanged:
             raise
         note = f"{problem.message}; the endpoints found before stay in use"
-        return Found(recorded.endpoints, recorded.at, recorded.issuer_in_response, notes=(note,))
+        return replace(recorded, notes=(note,))
     in_response = fetched.issuer_in_response if declared is None else declared
     endpoints = endpoints_in_use(desired, fetched.endpoints)
     notes = _notes(desired, fetched)
-    return _checked(desired, Found(endpoints, now, in_response, fresh=True, notes=notes))
+    found = Found(endpoints, now, in_response, fetched.pushed_only, fresh=True, notes=notes)
+    return _checked(desired, found)
 
 
 def is_due(at: datetime | None, *, now: datetime) -> bool:
@@ -118,7 +121,8 @@ def _recorded(desired: DesiredProvider, status: ProviderStatus | None) -> Found 
     if "token" not in endpoints:
         return None
     declared = desired.behaviour.issuer_in_response
-    return Found(endpoints, status.discovered_at, status.issuer_in_response if declared is None else declared)
+    in_response = status.issuer_in_response if declared is None else declared
+    return Found(endpoints, status.discovered_at, in_response, status.pushed_only)
 
 
 def _checked(desired: DesiredProvider, found: Found) -> Found:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from reconciler.decide.client_metadata import client_metadata, metadata_digest
 from reconciler.decide.registration_answer import RegistrationError, judge_created, missing_of
+from reconciler.engine.credentials import registered_key
 from reconciler.engine.prepare import Prepared
 from reconciler.engine.provider_ports import ProviderPorts, RegisterOptions
 from reconciler.engine.registration_store import ReadRecord, announce, conclude
@@ -49,7 +50,7 @@ class Registering:
         return metadata_digest(self.metadata)
 
 
-def plan_registration(prepared: Prepared) -> Registering:
+def plan_registration(prepared: Prepared, *, ports: ProviderPorts) -> Registering:
     """ProviderFailed where there is nowhere to register, TrustRefused where nothing may be sent there."""
     desired = prepared.desired
     url = prepared.trusted("registration")
@@ -59,7 +60,7 @@ def plan_registration(prepared: Prepared) -> Registering:
             hint="declare spec.server.endpoints.registration, or register by hand: registration: static",
         )
     issuer = desired.behaviour.issuer or str(url.url.origin)
-    return Registering(url, client_metadata(desired), issuer)
+    return Registering(url, client_metadata(desired, key=registered_key(desired, ports)), issuer)
 
 
 def check_open_intent(run: Run, address: Address, *, read: ReadRecord, options: RegisterOptions) -> None:

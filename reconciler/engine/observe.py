@@ -171,7 +171,7 @@ def _read_secrets(
             ref.path
             for provider in providers
             for ref in (
-                provider.client.secret_ref,
+                provider.client.credential_ref,
                 provider.client.id_ref,
                 provider.client.initial_access_token_ref,
             )

@@ -6,8 +6,10 @@ before anything is spent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from reconciler.engine.credentials import dynamic_credentials, static_credentials
 from reconciler.engine.provider_ports import ProviderPorts
-from reconciler.engine.ready import dynamic_credentials, static_credentials
 from reconciler.model.desired import DesiredProvider, Registration
 from reconciler.model.ready import ClientCredentials
 from reconciler.model.registration import RegistrationRecord
@@ -16,11 +18,17 @@ from reconciler.ports import SecretStore
 
 
 def own_client(
-    provider: DesiredProvider, store: SecretStore, layout: Layout, *, ports: ProviderPorts
+    provider: DesiredProvider,
+    store: SecretStore,
+    layout: Layout,
+    *,
+    ports: ProviderPorts,
+    endpoints: Mapping[str, str],
 ) -> ClientCredentials:
-    """SecretMissing, PathDenied, ProviderFailed where there are none, or this login may not read them."""
+    """`endpoints`: by role, in use. SecretMissing, PathDenied, ProviderFailed where there are no credentials, or this
+    login may not read them."""
     if provider.registration is Registration.STATIC:
-        return static_credentials(provider, ports)[0]
+        return static_credentials(provider, ports, endpoints=endpoints)[0]
     stored = store.read(layout.provider(provider.address))
     record = None if stored.document is None else RegistrationRecord.from_document(stored.document)
-    return dynamic_credentials(provider, record)
+    return dynamic_credentials(provider, record, ports=ports, endpoints=endpoints)[0]

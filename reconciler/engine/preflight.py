@@ -13,7 +13,6 @@ from reconciler.engine.refresh_work import RefreshWork
 from reconciler.engine.run import Run
 from reconciler.errors import PathDenied, ReconcilerError
 from reconciler.model.names import Address
-from reconciler.model.state import GrantType
 from reconciler.model.store_path import StorePath
 
 _WRITE = frozenset({"update", "root"})
@@ -25,7 +24,7 @@ def denied_namespaces(run: Run, work: Sequence[RefreshWork]) -> dict[str, Reconc
     seen: set[tuple[str, bool]] = set()
     for item in work:
         address = item.account.address
-        with_grant = item.account.grant is not GrantType.CLIENT_CREDENTIALS
+        with_grant = item.account.grant.needs_person
         if (address.namespace, with_grant) in seen:
             continue
         seen.add((address.namespace, with_grant))

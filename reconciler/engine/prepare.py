@@ -84,6 +84,7 @@ class Prepared:
             userinfo=self.trusted("userinfo"),
             exchange=self.trusted("exchange"),
             probe=self.trusted("probe"),
+            pushed_authorization_request=self.trusted("pushed_authorization_request"),
             jwks=self.url("jwks"),
             device_authorization=self.trusted("device_authorization"),
         )
@@ -151,6 +152,7 @@ def _record(run: Run, desired: DesiredProvider, found: Found) -> None:
             endpoints=dict(found.endpoints),
             discovered_at=found.at,
             issuer_in_response=found.issuer_in_response,
+            pushed_only=found.pushed_only,
         )
 
     write_status(run, desired.address, change=change)

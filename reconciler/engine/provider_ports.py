@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.engine.secret_reader import SecretReader
-from reconciler.ports import MetadataEndpoint, RegistrationEndpoint
+from reconciler.ports import AssertionSigner, MetadataEndpoint, RegistrationEndpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,8 @@ class ProviderPorts:
     secrets: SecretReader
     metadata: MetadataEndpoint | None = None
     registration: RegistrationEndpoint | None = None
+    signer: AssertionSigner | None = None
+    """Reads private keys. None: they are not looked at before they are used."""
 
 
 @dataclass(frozen=True, slots=True)

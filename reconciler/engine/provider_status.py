@@ -12,7 +12,7 @@ from datetime import datetime
 
 from reconciler.engine.prepare import Prepared
 from reconciler.engine.run import Run
-from reconciler.model.desired import DesiredProvider, Registration
+from reconciler.model.desired import DesiredProvider
 from reconciler.model.registration import ClientRegistration
 from reconciler.model.state import ErrorClass
 from reconciler.model.status import Circuit, ProviderStatus, ownership_mark
@@ -37,8 +37,8 @@ class Applied:
 
     @property
     def secret_path(self) -> str:
-        ref = self.desired.client.secret_ref
-        return "" if ref is None or self.desired.registration is Registration.DYNAMIC else str(ref.path)
+        ref = self.desired.client.credential_ref
+        return "" if ref is None else str(ref.path)
 
 
 def applied_status(run: Run, applied: Applied) -> Change:
@@ -64,6 +64,7 @@ def applied_status(run: Run, applied: Applied) -> Change:
             endpoints=dict(found.endpoints),
             discovered_at=found.at,
             issuer_in_response=found.issuer_in_response,
+            pushed_only=found.pushed_only,
             redirect_uri=next(iter(desired.redirect_uris), ""),
             record_version=applied.record_version,
             applied_at=now,

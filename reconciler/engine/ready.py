@@ -12,22 +12,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.decide.provider_fields import issuer_is_replaced
+from reconciler.engine.credentials import dynamic_credentials, last_good_credentials, static_credentials
 from reconciler.engine.prepare import Prepared, prepare
 from reconciler.engine.provider_ports import NOTHING_ALLOWED, ProviderPorts, RegisterOptions
 from reconciler.engine.provider_record import check_owner
 from reconciler.engine.run import Run
-from reconciler.errors import GuardRefused, ObjectFailed, PathDenied, ProviderFailed, SecretMissing, clean
-from reconciler.model.behaviour import ClientAuth
-from reconciler.model.desired import DesiredProvider, Registration, SecretRef
-from reconciler.model.literal import looks_secret
+from reconciler.errors import GuardRefused, PathDenied, ProviderFailed, clean
+from reconciler.model.desired import DesiredProvider, Registration
 from reconciler.model.observed import ObservedProvider
 from reconciler.model.ready import ClientCredentials, ReadyProvider
 from reconciler.model.registration import RegistrationRecord
-from reconciler.model.secret import Secret
 from reconciler.model.status import ProviderStatus
 from reconciler.model.trust import TrustView
-
-_LONGEST_ID = 512
 
 
 def ready_provider(
@@ -50,7 +46,7 @@ def ready_provider(
     prepared = prepare(run, desired, status=status, trust=trust, ports=ports)
     if desired.registration is Registration.STATIC:
         return static_client(prepared, status=status, observed=observed, ports=ports, options=options)
-    return _dynamic_client(run, prepared, observed=observed)
+    return _dynamic_client(run, prepared, observed=observed, ports=ports)
 
 
 def check_replacement(desired: DesiredProvider, status: ProviderStatus, *, options: RegisterOptions) -> None:
@@ -75,13 +71,15 @@ def static_client(
 ) -> ReadyProvider:
     """With the client that its manifest names, by id or by reference."""
     desired = prepared.desired
-    credentials, version = static_credentials(desired, ports)
+    credentials, version = static_credentials(desired, ports, endpoints=prepared.found.endpoints)
     if status is not None and status.client_id and status.client_id != credentials.client_id:
         # What a reference leads to is not shown before it is known to be an id: Git may have moved the reference.
         now = clean(credentials.client_id) if desired.client.id is not None else "another"
         _refuse_client(desired, status, f"its client is now {now}", options=options)
     ready = ready_with(prepared, credentials, observed=observed)
-    last_good = _last_good(desired, status, credentials, version=version, ports=ports)
+    last_good = last_good_credentials(
+        desired, status, credentials, version=version, ports=ports, endpoints=prepared.found.endpoints
+    )
     return replace(
         ready,
         secret_version=version,
@@ -94,105 +92,30 @@ def ready_with(
     prepared: Prepared, credentials: ClientCredentials, *, observed: ObservedProvider
 ) -> ReadyProvider:
     desired = prepared.desired
+    pushed = desired.behaviour.pushed_authorization
     return ReadyProvider(
         desired=desired,
         endpoints=prepared.endpoints(),
         client=credentials,
         issuer=desired.behaviour.issuer,
         issuer_in_response=prepared.found.issuer_in_response,
+        pushes_authorization=prepared.found.pushed_only if pushed is None else pushed,
         metadata_version=observed.metadata.current_version if observed.metadata else 0,
         redirect_uri=next(iter(desired.redirect_uris), None),
         notes=prepared.found.notes,
     )
 
 
-def dynamic_credentials(desired: DesiredProvider, record: RegistrationRecord | None) -> ClientCredentials:
-    """The client that we registered. ProviderFailed where there is none, or it cannot be used."""
-    client = None if record is None else record.client
-    if client is None:
-        raise ProviderFailed(f"{desired.address}: it is not registered", hint="run: reconciler reconcile")
-    if client.auth is not ClientAuth.NONE and client.client_secret is None:
-        raise ProviderFailed(
-            f"{desired.address}: client {clean(client.client_id)} was registered without a client secret",
-            hint="remove it at the provider and register another",
-        )
-    secret = None if client.auth is ClientAuth.NONE else client.client_secret
-    return ClientCredentials(client.client_id, secret, client.auth, desired.behaviour.basic_encoding)
-
-
-def _dynamic_client(run: Run, prepared: Prepared, *, observed: ObservedProvider) -> ReadyProvider:
+def _dynamic_client(
+    run: Run, prepared: Prepared, *, observed: ObservedProvider, ports: ProviderPorts
+) -> ReadyProvider:
     stored = run.store.read(run.layout.provider(prepared.desired.address))
     record = None if stored.document is None else RegistrationRecord.from_document(stored.document)
-    credentials = dynamic_credentials(prepared.desired, record)
-    return replace(ready_with(prepared, credentials, observed=observed), metadata_version=stored.version)
-
-
-def static_credentials(
-    desired: DesiredProvider, ports: ProviderPorts
-) -> tuple[ClientCredentials, int | None]:
-    """The client that a manifest names, and the KV version of its secret (None for a public client)."""
-    client, behaviour = desired.client, desired.behaviour
-    secret = None if client.secret_ref is None else _read(desired, client.secret_ref, ports)
-    if client.id is not None:
-        client_id = client.id
-    elif client.id_ref is not None:
-        client_id = _referenced_id(desired, client.id_ref, secret=secret[0] if secret else None, ports=ports)
-    else:
-        raise ProviderFailed(f"{desired.address}: its client has no id")
-    auth = behaviour.client_auth if secret else ClientAuth.NONE
-    credentials = ClientCredentials(client_id, secret[0] if secret else None, auth, behaviour.basic_encoding)
-    return credentials, secret[1] if secret else None
-
-
-def _referenced_id(
-    desired: DesiredProvider, ref: SecretRef, *, secret: Secret | None, ports: ProviderPorts
-) -> str:
-    """A client id is shown, recorded and sent through a browser: what may be a secret does not become one."""
-    found = _read(desired, ref, ports)[0]
-    client_id = found.reveal()
-    if not client_id.isprintable() or len(client_id) > _LONGEST_ID:
-        raise SecretMissing(f"{desired.address}: what stands at {ref} is no client id")
-    if found == secret or looks_secret(client_id, known_only=True):
-        raise SecretMissing(
-            f"{desired.address}: what stands at {ref} is a secret, and a client id is none",
-            hint="let spec.client.idRef name the key that holds the client id",
-        )
-    return client_id
-
-
-def _last_good(
-    desired: DesiredProvider,
-    status: ProviderStatus | None,
-    credentials: ClientCredentials,
-    *,
-    version: int | None,
-    ports: ProviderPorts,
-) -> ClientCredentials | None:
-    """The credentials that worked last, where they are of another version of the same secret and the same client."""
-    ref, id_ref = desired.client.secret_ref, desired.client.id_ref
-    if ref is None or version is None or status is None or status.secret_path != str(ref.path):
-        return None
-    good = status.good_secret_version
-    if good in (0, version):
-        return None
-    try:
-        if (
-            id_ref is not None
-            and ports.secrets.read(id_ref, version=good).secret.reveal() != credentials.client_id
-        ):
-            return None
-        return replace(credentials, secret=ports.secrets.read(ref, version=good).secret)
-    except ObjectFailed:
-        return None  # it is gone from the store, or denied: then there is nothing to fall back on
-
-
-def _read(desired: DesiredProvider, ref: SecretRef, ports: ProviderPorts) -> tuple[Secret, int]:
-    """What the reference leads to, and its version; errors name the provider."""
-    try:
-        found = ports.secrets.read(ref)
-    except (SecretMissing, PathDenied) as problem:
-        raise type(problem)(f"{desired.address}: {problem.message}", hint=problem.hint) from None
-    return found.secret, found.version
+    credentials, version = dynamic_credentials(
+        prepared.desired, record, ports=ports, endpoints=prepared.found.endpoints
+    )
+    ready = ready_with(prepared, credentials, observed=observed)
+    return replace(ready, secret_version=version, metadata_version=stored.version)
 
 
 def _refuse_client(

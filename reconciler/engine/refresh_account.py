@@ -21,9 +21,9 @@ from reconciler.decide.rotation import refresh
 from reconciler.decide.token_response import TokenError, granted_scopes
 from reconciler.decide.trust import grants_taken_along
 from reconciler.engine.circuit import Desk, speaks_of_provider
-from reconciler.engine.client_credentials import obtain
 from reconciler.engine.consented import removal_of
 from reconciler.engine.drive import Hands, pause
+from reconciler.engine.own_token import obtain
 from reconciler.engine.proving import prove_import
 from reconciler.engine.published import publish_tokens, write_status
 from reconciler.engine.refresh_work import RefreshWork, StoreWatch
@@ -161,7 +161,7 @@ class AccountRefresh:
     def _own(self) -> Result:
         account, provider = self.work.account, self.work.provider
         call = TokenCall(self.run, provider, self.clock)
-        obtained = obtain(call, account.scopes, prefers_last_good=self.desk.prefers_last_good)
+        obtained = obtain(call, account, prefers_last_good=self.desk.prefers_last_good)
         ended = obtained.conclusion
         self._tell_desk(ended, noted=False)
         version, expires_at = self._publish(ended)

@@ -10,13 +10,14 @@ Rules (DESIGN §§5, 6, 8):
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from reconciler.decide.provider_change import ProviderAction, ProviderChange, ProviderReason
 from reconciler.decide.registering import RENEW_BEFORE
 from reconciler.decide.results import Outcome, Result
 from reconciler.engine.client_configuration import ClientGone, read_client, update_client
+from reconciler.engine.credentials import dynamic_credentials, key_version
 from reconciler.engine.deregister import deregister, leave_dynamic_client
 from reconciler.engine.dynamic_registration import (
     Registering,
@@ -31,7 +32,7 @@ from reconciler.engine.prepare import Prepared, prepare
 from reconciler.engine.provider_ports import NOTHING_ALLOWED, ProviderPorts, RegisterOptions
 from reconciler.engine.provider_record import check_owner, write_status
 from reconciler.engine.provider_status import Applied, announced_status, applied_status
-from reconciler.engine.ready import check_replacement, dynamic_credentials, ready_with, static_client
+from reconciler.engine.ready import check_replacement, ready_with, static_client
 from reconciler.engine.registration_store import ReadRecord, commit, read_record
 from reconciler.engine.run import Run
 from reconciler.errors import (
@@ -169,7 +170,7 @@ def _apply_static(task: Task, prepared: Prepared) -> tuple[Result, ReadyProvider
 
 def _apply_dynamic(task: Task, prepared: Prepared) -> tuple[Result, ReadyProvider | None]:
     run, desired = task.run, task.desired
-    registering = plan_registration(prepared)
+    registering = plan_registration(prepared, ports=task.ports)
     read = read_record(run, desired.address, adopt=task.adopts)
     check_open_intent(run, desired.address, read=read, options=task.options)
     known = read.client
@@ -236,14 +237,20 @@ def _finish_dynamic(
     run, desired, client = task.run, task.desired, read.client
     if client is None:  # pragma: no cover - both ways here end with a client on record
         raise ProviderFailed(f"{desired.address}: no client of ours is on record")
-    applied = Applied(prepared, client.client_id, record_version=read.version, client=client)
+    version = key_version(desired, task.ports)
+    applied = Applied(
+        prepared, client.client_id, secret_version=version or 0, record_version=read.version, client=client
+    )
     write_status(run, desired.address, change=applied_status(run, applied), adopt=task.adopts)
     if lacking := unusable(desired, client):
         raise ProviderFailed(
             f"{desired.address}: client {client.client_id} cannot be used: {lacking}",
             hint="correct spec.server.clientAuth, or remove the client there and register another",
         )
-    ready = ready_with(prepared, dynamic_credentials(desired, read.record), observed=task.observed)
+    credentials, version = dynamic_credentials(
+        desired, read.record, ports=task.ports, endpoints=prepared.found.endpoints
+    )
+    ready = replace(ready_with(prepared, credentials, observed=task.observed), secret_version=version)
     return _done(task, prepared, version=read.version, warnings=warnings), ready
 
 

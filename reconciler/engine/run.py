@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from reconciler.model.grant import Holder
 from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
 from reconciler.model.store_path import Layout
-from reconciler.ports import Clock, Entropy, Events, Failpoint, SecretStore, TokenEndpoint
+from reconciler.ports import AssertionSigner, Clock, Entropy, Events, Failpoint, SecretStore, TokenEndpoint
 
 
 def _no_failpoint(name: str) -> None:
@@ -71,5 +71,7 @@ class Run:
     """Set by SIGTERM and SIGINT: no further account is started."""
     is_dead: Callable[[Holder], bool] = _nobody_knows
     """Whether that process is provably gone: `adapters.processes.is_dead`."""
+    signer: AssertionSigner | None = None
+    """Reads private keys, for clients that sign."""
     in_flight: InFlight = field(default_factory=InFlight)
     """Filled while an account or provider is worked on."""

@@ -105,7 +105,7 @@ def _provider(address: Address, desired: Desired, observed: Observed, *, plan: P
     seen = observed.providers.get(address, ObservedProvider(address))
     status = seen.status
     state, message = _provider_state(address, seen, declared=provider is not None, plan=plan)
-    ref = provider.client.secret_ref if provider else None
+    ref = provider.client.credential_ref if provider else None
     recorded = status.client_id if status else ""
     declared_id = provider.client.id if provider else None
     return ProviderReport(

@@ -1,4 +1,4 @@
-"""Builds the form of one token request and has its answer judged (RFC 6749 §§4.4.2, 6).
+"""Builds the form of one token request and has its answer judged (RFC 6749 §§4.4.2, 6, RFC 7523 §2.1).
 
 Rules: the base's own extra parameters never replace the protocol's; scopes are joined by the base's separator; a
 client's secret goes out as the base says, by the endpoint; the answer is judged before anybody sees it. A token that
@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from reconciler.decide.client_assertion import bearer_form, sent_with
 from reconciler.decide.refresh_effects import Exchange
 from reconciler.decide.token_response import TokenError, judge_answer, judge_probe, still_good
 from reconciler.decide.url_parts import with_kept
 from reconciler.engine.run import Run
 from reconciler.engine.store_clock import StoreClock
+from reconciler.model.assertion import JWT_BEARER, Assertion
 from reconciler.model.behaviour import Renewal
+from reconciler.model.desired import DesiredAccount
 from reconciler.model.grant import TokenSet
 from reconciler.model.ready import ClientCredentials, ReadyProvider
 from reconciler.model.secret import Secret
+from reconciler.model.state import GrantType
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +55,21 @@ class TokenCall:
         )
         return judge_answer(outcome, behaviour=behaviour, now=self.clock.now(), limits=self.run.limits)
 
-    def client_credentials(self, scopes: tuple[str, ...], *, last_good: bool) -> TokenSet | TokenError:
-        """Ask for a token of our own."""
-        behaviour = self.provider.desired.behaviour
-        form: dict[str, str | Secret] = {
-            **behaviour.token_parameters,
-            "grant_type": "client_credentials",
-        }
-        if scopes and behaviour.scopes.in_request:
-            form["scope"] = behaviour.scopes.separator.join(scopes)
+    def own_token(self, account: DesiredAccount, *, last_good: bool) -> TokenSet | TokenError:
+        """Ask for a token that no person's consent stands behind: `client_credentials` or `jwt_bearer`."""
+        behaviour, client = self.provider.desired.behaviour, self._client(last_good=last_good)
+        form: dict[str, str | Secret | Assertion] = dict(behaviour.token_parameters)
+        if account.grant is GrantType.JWT_BEARER:
+            form["grant_type"] = JWT_BEARER
+            form |= bearer_form(client, behaviour=behaviour, scopes=account.scopes, subject=account.subject)
+        else:
+            form["grant_type"] = "client_credentials"
+            if account.scopes and behaviour.scopes.in_request:
+                form["scope"] = behaviour.scopes.separator.join(account.scopes)
         outcome = self.run.endpoint.post(
             self.provider.endpoints.token,
             form=form,
-            client=self._client(last_good=last_good),
+            client=sent_with(client, account.grant),
             shape=behaviour.request,
         )
         return judge_answer(outcome, behaviour=behaviour, now=self.clock.now(), limits=self.run.limits)

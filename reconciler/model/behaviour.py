@@ -5,7 +5,7 @@ The same frozen models are used twice: as written (URLs may hold `{parameter}` p
 Unknown keys are refused. Durations are texts like `6h` (`model.duration`). Nothing here is secret.
 What must hold between fields is checked after base and overrides are merged (`decide/server_rules`), not here.
 Sources: RFC 6749 (grants, errors), 7009 (revocation), 7591/7592 (registration), 7636 (PKCE), 7662 (introspection),
-8252 (native apps), 8414 (metadata), 8628 (device), 9126 (PAR), 9207 (iss), 9700 (rotation, reuse).
+7523 (assertions), 8252 (native apps), 8414 (metadata), 8628 (device), 9126 (PAR), 9207 (iss), 9700 (rotation, reuse).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, model_validator
 
 from reconciler.model.answer_rules import CallbackRules, ErrorRule, ErrorRules, ResponseFields
+from reconciler.model.assertion_rules import AssertionRules
 from reconciler.model.base_words import AccessRemoval, Announcement, ConsoleRules, Day
 from reconciler.model.choices import (
     BasicEncoding,
@@ -49,6 +50,7 @@ __all__ = [
     "AccessRemoval",
     "AccessTokenRules",
     "Announcement",
+    "AssertionRules",
     "BasicEncoding",
     "Behaviour",
     "CallbackRules",
@@ -243,9 +245,14 @@ class ServerRules(Spec):
         (GrantType.AUTHORIZATION_CODE, GrantType.CLIENT_CREDENTIALS), description="what the server supports"
     )
     client_auth: ClientAuth = Field(
-        ClientAuth.BASIC, description="how the client authenticates (RFC 6749 §2.3.1)"
+        ClientAuth.BASIC, description="how the client authenticates (RFC 6749 §2.3.1, RFC 7523 §2.2)"
     )
     basic_encoding: BasicEncoding = BasicEncoding.FORM
+    assertion: AssertionRules = AssertionRules()
+    pushed_authorization: Flag | None = Field(
+        None,
+        description="the authorization request is pushed first (RFC 9126); left out: where the issuer's metadata asks for it",
+    )
     pkce: Pkce = Field(Pkce.REQUIRED, description="S256 (RFC 7636); sent unless `unsupported`")
     redirect: RedirectRules = RedirectRules()
     scopes: ScopeRules = ScopeRules()

@@ -1,6 +1,7 @@
 """The closed vocabularies of a BaseProvider. Values are what people write.
 
-Sources: RFC 6749 §2.3.1 (client authentication), 7636 (PKCE), 8252 §§7.3, 8.3 (loopback redirects), 9700 §4.14 (rotation).
+Sources: RFC 6749 §2.3.1 and RFC 7523 §2 (client authentication), 7636 (PKCE), 8252 §§7.3, 8.3 (loopback redirects),
+9700 §4.14 (rotation).
 """
 
 from __future__ import annotations
@@ -18,6 +19,20 @@ class ClientAuth(StrEnum):
     """The secret is sent as a bearer token, and authenticates alone."""
     SECRET_AS_USER = "secret-as-user"
     """Basic authentication with the secret as the user's name and no password."""
+    PRIVATE_KEY_JWT = "private_key_jwt"
+    CLIENT_SECRET_JWT = "client_secret_jwt"
+
+    @property
+    def has_key_pair(self) -> bool:
+        """True where a private key of ours authenticates the client."""
+        return self is ClientAuth.PRIVATE_KEY_JWT
+
+
+class AssertionScope(StrEnum):
+    """Where a `jwt_bearer` grant says its scopes: RFC 7523 §2.1 in the request, Google in the assertion."""
+
+    REQUEST = "request"
+    CLAIM = "claim"
 
 
 class BasicEncoding(StrEnum):

@@ -39,13 +39,22 @@ class SecretRef:
 
 @dataclass(frozen=True, slots=True)
 class DesiredClient:
-    """Our client at the provider. Static: `id` or `id_ref`, and `secret_ref` unless public. Dynamic: none of them."""
+    """Our client at the provider. Static: `id` or `id_ref`, and `secret_ref` or `key_ref` unless public. Dynamic: none
+    of them but `key_ref`. A secret and a key of one client are keys of one secret in the store."""
 
     id: str | None = None
     id_ref: SecretRef | None = None
     secret_ref: SecretRef | None = None
     name: str | None = None
     initial_access_token_ref: SecretRef | None = None
+    key_ref: SecretRef | None = None
+    key_id: str | None = None
+    key_id_ref: SecretRef | None = None
+
+    @property
+    def credential_ref(self) -> SecretRef | None:
+        """What proves that we are this client: its secret, else its private key; None for a public one, or one of ours."""
+        return self.secret_ref or self.key_ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,8 @@ class DesiredAccount:
     """Digest of only what a person consented to: provider address, grant, scopes, identity."""
     previous: tuple[Address, ...] = ()
     """As of a provider."""
+    subject: str | None = None
+    """On whose behalf a `jwt_bearer` grant asks; None: the client's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,16 @@ class ClientSpec(Spec):
     id: Plain | None = Field(None, description="the client id; it is no secret")
     id_ref: IdReference | None = Field(None, description="where the client id is kept, instead of `id`")
     secret_ref: SecretReference | None = Field(None, description="where the client secret is kept")
+    key_ref: SecretReference | None = Field(
+        None,
+        description="where the private key is kept (PEM or JWK), for clientAuth: private_key_jwt and grant: jwt_bearer",
+    )
+    key_id: Line | None = Field(
+        None, description="the key's id at the provider (`kid`); a JWK brings its own"
+    )
+    key_id_ref: IdReference | None = Field(
+        None, description="a key of the same secret that holds the key's id, instead of `keyId`"
+    )
     name: Line | None = Field(
         None, description="the name that people see where the client is registered for us"
     )
@@ -139,10 +149,14 @@ class AccountSpec(Spec):
     scopes: tuple[Scope, ...] | None = Field(None, description="by default the provider's")
     grant: GrantType = Field(
         GrantType.AUTHORIZATION_CODE,
-        description="device_code: a person consents on another device (RFC 8628); client_credentials needs no person",
+        description="device_code: a person consents on another device (RFC 8628); client_credentials and jwt_bearer need "
+        "no person",
     )
     owner: Line | None = Field(None, description="who is asked to consent")
     identity: Plain | None = Field(None, description="whose grant it must be: the subject's id or e-mail")
+    subject: Plain | None = Field(
+        None, description="for jwt_bearer: on whose behalf (`sub`); by default the client's own id"
+    )
     refresh: RefreshSpec = Field(default_factory=lambda: _NO_REFRESH)
     expires: Moment | None = Field(None, description="from then on the account is reported as expired")
     suspend: Flag = Field(False, description="true: not refreshed, and the published token is withdrawn")

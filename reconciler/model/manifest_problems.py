@@ -36,11 +36,9 @@ _NOT_YET = {
     "refresh_token": "refreshing needs no grant of its own: use authorization_code",
     "implicit": "the implicit grant is not supported: use authorization_code",
     "password": "the password grant is not supported: use authorization_code",
-    "urn:ietf:params:oauth:grant-type:jwt-bearer": "JWT assertions are not supported: use client_credentials",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer": "did you mean 'jwt_bearer'?",
     "urn:ietf:params:oauth:grant-type:token-exchange": "token exchange is not supported",
-    "private_key_jwt": "client assertions are not supported: use basic or post",
-    "client_secret_jwt": "client assertions are not supported: use basic or post",
-    "tls_client_auth": "client certificates are not supported: use basic or post",
+    "tls_client_auth": "client certificates are not supported: use private_key_jwt, basic or post",
     "client_secret_basic": "did you mean 'basic'?",
     "client_secret_post": "did you mean 'post'?",
 }

@@ -23,7 +23,7 @@ from reconciler.model.names import DEFAULT_NAMESPACE, Address, Kind, Name, Names
 from reconciler.model.suggestion import suggest
 
 _KINDS = {kind.value: kind for kind in Kind}
-_RANDOM_BY_NATURE = (("spec", "client", "id"), ("spec", "docs"))
+_RANDOM_BY_NATURE = (("spec", "client", "id"), ("spec", "client", "keyId"), ("spec", "docs"))
 _SECRET_HINT = "store it and write a reference {path, key}; if this was ever pushed, take the secret back at the provider"
 
 

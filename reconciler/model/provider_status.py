@@ -55,6 +55,8 @@ class ProviderStatus:
     """All endpoints in use, declared or discovered, by snake_case name."""
     discovered_at: datetime | None = None
     issuer_in_response: bool = False
+    pushed_only: bool = False
+    """The issuer's metadata wants authorization requests pushed (RFC 9126 §5)."""
     redirect_uri: str = ""
     record_version: int = 0
     """KV version of the registration record, for dynamic ones."""
@@ -92,6 +94,7 @@ class ProviderStatus:
             "endpoints": " ".join(f"{k}={v}" for k, v in sorted(self.endpoints.items())),
             "discovered-at": instant_text(self.discovered_at),
             "issuer-in-response": "true" if self.issuer_in_response else "",
+            "pushed-only": "true" if self.pushed_only else "",
             "redirect-uri": self.redirect_uri,
             "record-version": str(self.record_version),
             "intent-op": self.intent_op,
@@ -136,6 +139,7 @@ class ProviderStatus:
             endpoints=dict(pair.split("=", 1) for pair in texts.get("endpoints", "").split() if "=" in pair),
             discovered_at=read_instant(texts.get("discovered-at", "")),
             issuer_in_response=texts.get("issuer-in-response") == "true",
+            pushed_only=texts.get("pushed-only") == "true",
             redirect_uri=texts.get("redirect-uri", ""),
             record_version=read_whole(texts.get("record-version", "")) or 0,
             intent_op=texts.get("intent-op", ""),

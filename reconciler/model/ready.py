@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from reconciler.model.assertion import AssertionTerms
 from reconciler.model.behaviour import BasicEncoding, ClientAuth
 from reconciler.model.desired import DesiredProvider
 from reconciler.model.endpoint import TrustedUrl, Url
@@ -13,12 +14,16 @@ from reconciler.model.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """How we authenticate at the token endpoint. `secret` None with `auth` NONE: a public client."""
+    """How we authenticate at the token endpoint. `secret` None with `auth` NONE: a public client.
+
+    `assertions`: how its JWTs are made, for `private_key_jwt`, `client_secret_jwt` and `jwt_bearer`.
+    """
 
     client_id: str
     secret: Secret | None
     auth: ClientAuth
     encoding: BasicEncoding = BasicEncoding.FORM
+    assertions: AssertionTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class ReadyEndpoints:
     userinfo: TrustedUrl | None = None
     exchange: TrustedUrl | None = None
     probe: TrustedUrl | None = None
+    pushed_authorization_request: TrustedUrl | None = None
     jwks: Url | None = None
     device_authorization: TrustedUrl | None = None
 
@@ -44,6 +50,8 @@ class ReadyProvider:
     client: ClientCredentials
     issuer: str | None = None
     issuer_in_response: bool = False
+    pushes_authorization: bool = False
+    """The authorization request is pushed before the person is sent there (RFC 9126)."""
     secret_version: int | None = None
     """KV version of the client secret in `client`; None for public and dynamic clients."""
     last_good: ClientCredentials | None = None

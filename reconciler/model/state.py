@@ -91,10 +91,12 @@ class GrantType(StrEnum):
     AUTHORIZATION_CODE = "authorization_code"
     DEVICE_CODE = "device_code"
     CLIENT_CREDENTIALS = "client_credentials"
+    JWT_BEARER = "jwt_bearer"
 
     @property
     def needs_person(self) -> bool:
-        return self is not GrantType.CLIENT_CREDENTIALS
+        """False where a token of our own is asked for, so that there is no grant to lose."""
+        return self not in (GrantType.CLIENT_CREDENTIALS, GrantType.JWT_BEARER)
 
 
 class DeletionPolicy(StrEnum):

@@ -22,9 +22,11 @@ from reconciler.sandbox.pages.consent import ConsentPages
 from reconciler.sandbox.pages.device import DevicePages
 from reconciler.sandbox.pending import Pending
 from reconciler.sandbox.protocol import openid
+from reconciler.sandbox.protocol.assertions import BearerGrant
 from reconciler.sandbox.protocol.device import DeviceAuthorization
 from reconciler.sandbox.protocol.grants import S256, ClientGrant, CodeGrant, DeviceGrant, RefreshGrant
 from reconciler.sandbox.protocol.metadata import server_metadata
+from reconciler.sandbox.protocol.pushed import PushedAuthorization
 from reconciler.sandbox.protocol.registration import Configuration, Registration
 from reconciler.sandbox.protocol.server import SandboxServer
 from reconciler.sandbox.protocol.tokens import Introspection, Protector, Revocation
@@ -49,6 +51,7 @@ def make_app(config: SandboxConfig, *, world: World, issuer: str) -> Flask:
     ConsentPages(server).add_to(app)
     DevicePages(server).add_to(app)
     shell.add_to(app, world=world, issuer=issuer)
+    app.wsgi_app = server.pushed.around(app.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's own way to add a layer
     app.after_request(_with_manners)
     app.register_error_handler(HTTPException, _describe_http_error)
     return app
@@ -60,9 +63,11 @@ def _register_protocol(server: SandboxServer, config: SandboxConfig) -> None:
     server.register_grant(RefreshGrant)
     server.register_grant(ClientGrant)
     server.register_grant(DeviceGrant, [id_token])
+    server.register_grant(BearerGrant)
     server.register_endpoint(Revocation)
     server.register_endpoint(Introspection)
     server.register_endpoint(DeviceAuthorization)
+    server.register_endpoint(PushedAuthorization)
     if config.registration:
         server.register_endpoint(Registration)
         server.register_endpoint(Configuration)
@@ -91,6 +96,7 @@ def _add_machine_routes(app: Flask, *, server: SandboxServer, protector: Protect
     app.add_url_rule("/revoke", "revoke", endpoint("revocation"), methods=["POST"])
     app.add_url_rule("/introspect", "introspect", endpoint("introspection"), methods=["POST"])
     app.add_url_rule("/userinfo", "userinfo", userinfo, methods=["GET", "POST"])
+    app.add_url_rule("/par", "par", endpoint("pushed_authorization_request"), methods=["POST"])
     device = endpoint("device_authorization")
     app.add_url_rule("/device_authorization", "device_authorization", device, methods=["POST"])
     if server.world.config.registration:

@@ -158,6 +158,8 @@ class SandboxConfig:
     )
     """For each resource, the scopes of which one is enough."""
     pkce_required: bool = True
+    pushed_only: bool = False
+    """Take authorization requests only where they were pushed (RFC 9126 §5)."""
     iss_parameter: bool = True
     code_seconds: int = 60
     loopback_redirects: LoopbackRedirects = LoopbackRedirects.IP

@@ -15,11 +15,12 @@ from typing import Any
 from reconciler.sandbox.config import TokenPolicy
 from reconciler.sandbox.counters import Counters
 from reconciler.sandbox.faults import Fault, FaultScript
-from reconciler.sandbox.records import CLIENT_CREDENTIALS, CODE, DEVICE, REFRESH, Client, Grant
+from reconciler.sandbox.records import CLIENT_CREDENTIALS, CODE, DEVICE, JWT_BEARER, REFRESH, Client, Grant
 from reconciler.sandbox.world import World
 
 VERBS = (
-    "now", "advance_clock", "state", "counters", "reset_counters", "add_client", "configure_client", "delete_client",
+    "now", "advance_clock", "state", "counters", "reset_counters", "add_client", "configure_client", "configure_keys",
+    "delete_client",
     "rotate_client_secret", "list_clients", "add_grants", "list_grants", "revoke_grant", "revoke_person",
     "revoke_client_grants", "refresh_token_state", "add_fault", "pending_faults", "clear_faults",
 )  # fmt: skip
@@ -107,15 +108,21 @@ class Control:
         redirect_uris: Sequence[str] = ("http://127.0.0.1/callback",),
         auth_method: str = "client_secret_basic",
         scopes: Sequence[str] = (),
+        jwks: Mapping[str, Any] | None = None,
         policy: TokenPolicy | Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """A client registered by hand, for every grant: `{client_id, client_secret}` (None where `auth_method` is none)."""
+        """A client registered by hand, for every grant: `{client_id, client_secret}` (None where it has none).
+
+        `jwks`: the public keys (RFC 7517 §5) of one that signs, for `private_key_jwt` and the JWT bearer grant.
+        """
         metadata: dict[str, Any] = {
             "redirect_uris": list(redirect_uris),
             "token_endpoint_auth_method": auth_method,
-            "grant_types": [CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE],
+            "grant_types": [CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE, *([JWT_BEARER] if jwks else [])],
             "response_types": ["code"],
         }
+        if jwks is not None:
+            metadata["jwks"] = dict(jwks)
         if name is not None:
             metadata["client_name"] = name
         if scopes:
@@ -129,6 +136,11 @@ class Control:
         """Give a client, also one that registered itself, a token policy of its own; None takes it away."""
         with self._world.lock:
             self._client(client_id).policy = _policy(policy)
+
+    def configure_keys(self, client_id: str, *, jwks: Mapping[str, Any]) -> None:
+        """The public keys of a client that signs are these from now on (RFC 7517 §5)."""
+        with self._world.lock:
+            self._client(client_id).metadata["jwks"] = dict(jwks)
 
     def add_grants(
         self,

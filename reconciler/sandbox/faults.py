@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 ENDPOINTS = (
-    "authorize", "token", "revoke", "introspect", "userinfo", "jwks", "metadata", "register", "client",
+    "authorize", "par", "token", "revoke", "introspect", "userinfo", "jwks", "metadata", "register", "client",
     "device_authorization", "device", "api",
 )  # fmt: skip
 """The names by which faults and counters know endpoints; `client` is RFC 7592's."""

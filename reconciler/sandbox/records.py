@@ -21,6 +21,7 @@ from reconciler.sandbox.config import LoopbackRedirects, TokenPolicy
 CODE = "authorization_code"
 REFRESH = "refresh_token"
 CLIENT_CREDENTIALS = "client_credentials"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 
 Now = Callable[[], float]

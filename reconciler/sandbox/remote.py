@@ -100,6 +100,9 @@ class RemoteSandbox:
     def add_client(self, **wanted: Any) -> dict[str, Any]:
         return dict(self.call("add_client", **_with_policy(wanted)))
 
+    def configure_keys(self, client_id: str, *, jwks: Mapping[str, Any]) -> None:
+        self.call("configure_keys", client_id=client_id, jwks=dict(jwks))
+
     def configure_client(self, client_id: str, *, policy: TokenPolicy | Mapping[str, Any] | None) -> None:
         self.call("configure_client", client_id=client_id, **_with_policy({"policy": policy}))
 

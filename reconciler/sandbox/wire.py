@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _EXACT = {
     "/authorize": "authorize",
     "/token": "token",
+    "/par": "par",
     "/revoke": "revoke",
     "/introspect": "introspect",
     "/userinfo": "userinfo",

@@ -23,6 +23,9 @@ from reconciler.sandbox.counters import Counters
 from reconciler.sandbox.records import AccessToken, Client, Grant, RefreshToken
 from reconciler.sandbox.rotation import Presented, has_expired, judge_refresh_token
 
+WITHOUT_SECRET = ("none", "private_key_jwt")
+"""Client authentications that need no client secret."""
+
 
 class World:
     """Clients, grants and tokens, and the changes that OAuth makes to them."""
@@ -36,6 +39,7 @@ class World:
         self.grants: dict[str, Grant] = {}
         self._refresh_tokens: dict[bytes, RefreshToken] = {}
         self._access_tokens: dict[bytes, AccessToken] = {}
+        self._used: dict[str, float] = {}
 
     # ------------------------------------------------------------------------------------------------ clients
 
@@ -55,7 +59,7 @@ class World:
                 raise ValueError("a client with this id exists already")
             lifetime = self.config.client_secret_seconds if dynamic else None
             now = int(self.clock.now())
-            public = metadata.get("token_endpoint_auth_method") == "none"
+            public = metadata.get("token_endpoint_auth_method") in WITHOUT_SECRET
             self.clients[client_id] = client = Client(
                 client_id=client_id,
                 secret=None if public else secret or secrets.token_urlsafe(32),
@@ -75,7 +79,7 @@ class World:
         """Replace a client's metadata. A client that becomes public loses its secret, one that ceases to be gets one."""
         with self.lock:
             client.metadata = metadata
-            public = metadata.get("token_endpoint_auth_method") == "none"
+            public = metadata.get("token_endpoint_auth_method") in WITHOUT_SECRET
             if public:
                 client.secret = None
             elif client.secret is None:
@@ -233,6 +237,15 @@ class World:
             rotates = self.policy_of(token.grant.client_id).rotation is not Rotation.REUSABLE
             if rotates and token.superseded_at is None:
                 token.superseded_at = token.used_at
+
+    def use_once(self, name: str, *, until: float) -> bool:
+        """False where `name` was used before; it is remembered until then."""
+        with self.lock:
+            now = self.clock.now()
+            self._used = {one: end for one, end in self._used.items() if end > now}
+            fresh = name not in self._used
+            self._used[name] = until
+            return fresh
 
     def state_of_refresh_token(self, value: str) -> dict[str, Any]:
         """For tests: what a refresh token is, without presenting it: `state` is unknown, dead, or as judged."""

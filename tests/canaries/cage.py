@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from tests.canaries.forms import canary, leaks
 from tests.canaries.parrot import CLIENT_ID, Parrot
 from tests.cli.keyboard import Keyboard
 from tests.e2e.desk import Said
+from tests.servers.keys import key_pair
 
 HEADER = "apiVersion: oauth2.reconciler/v1\n"
 VERBS: tuple[tuple[str, ...], ...] = (
@@ -63,12 +65,14 @@ class Cage:
             "sealing-key": key,
             "client-secret": canary("client", plain=False),
             "initial-token": canary("initial"),
+            "private-key": json.loads(key_pair("jwk").private)["d"],
         }
         cage.declare()
         cage.run("init-store", "--trust", "tofu", "--loopback", expect=0)
         for path, name, value in (
             ("clients/sales/idp", "client_secret", cage.planted["client-secret"]),
             ("clients/sales/made", "initial_access_token", cage.planted["initial-token"]),
+            ("clients/sales/keyed", "private_key", key_pair("jwk").private),
         ):
             cage.run("secret", "set", path, name, stdin=value, expect=0)
         return cage
@@ -86,7 +90,15 @@ class Cage:
             "  client: {name: app, initialAccessTokenRef: {path: clients/sales/made, key: initial_access_token}}\n"
             f"  redirectUri: http://127.0.0.1/callback\n  {server}\n"
         ))  # fmt: skip
+        self.desk.write("sales/keyed.yaml", (
+            f"{HEADER}kind: Provider\nmetadata: {{name: keyed}}\nspec:\n  base: custom\n"
+            f"  client: {{id: {CLIENT_ID}, keyRef: {{path: clients/sales/keyed, key: private_key}}}}\n"
+            f"  server: {{issuer: '{self.parrot.issuer}', clientAuth: private_key_jwt, "
+            "grants: [client_credentials, jwt_bearer]}\n"
+        ))  # fmt: skip
         for name, rest in {
+            "signed": "provider: keyed, grant: client_credentials, scopes: [read]",
+            "bearer": "provider: keyed, grant: jwt_bearer, subject: ana@example.com, scopes: [read]",
             "crm": "provider: idp, owner: ana@example.com, scopes: [read, offline_access]",
             "feed": "provider: made, owner: ben@example.com, scopes: [read, offline_access]",
             "robot": "provider: idp, grant: client_credentials, scopes: [read]",

@@ -89,7 +89,7 @@ def test_google_needs_offline_access_and_consent_to_give_a_refresh_token():
     assert google.refresh_token.lifetime_field == "refresh_token_expires_in"
     assert google.access_token.lifetime == timedelta(hours=1)
     assert google.redirect.loopback is Loopback.IP
-    assert google.grants == (GrantType.AUTHORIZATION_CODE, GrantType.DEVICE_CODE)
+    assert google.grants == (GrantType.AUTHORIZATION_CODE, GrantType.DEVICE_CODE, GrantType.JWT_BEARER)
     assert (google.identity.source, google.identity.claim) == (IdentitySource.ID_TOKEN, "sub")
 
 

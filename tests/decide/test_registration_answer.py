@@ -204,5 +204,5 @@ def test_a_loopback_redirect_makes_it_native(uri: str, kind: str):
 
 
 def test_names_of_authentication_methods_go_both_ways():
-    assert client_auth("private_key_jwt") is None
+    assert client_auth("tls_client_auth") is None
     assert client_auth("client_secret_post") is ClientAuth.POST

@@ -83,6 +83,8 @@ class RegisteringWorld:
     registration: Any = None
     """Another registration endpoint than `server`: a real one."""
     metadata: Any = None
+    signer: Any = None
+    """An AssertionSigner, for clients that sign."""
 
     def __post_init__(self) -> None:
         self.store = self.store or MemoryStore(clock=self.clock.now)
@@ -110,7 +112,10 @@ class RegisteringWorld:
 
     def ports(self) -> ProviderPorts:
         return ProviderPorts(
-            SecretReader(self.store), self.metadata or self.issuer, self.registration or self.server
+            SecretReader(self.store),
+            self.metadata or self.issuer,
+            self.registration or self.server,
+            self.signer,
         )
 
     # ---------------------------------------------------------------------------------- what is there
@@ -136,7 +141,11 @@ class RegisteringWorld:
         return None if document is None else RegistrationRecord.from_document(document)
 
     def secrets(self, provider: DesiredProvider) -> dict[StorePath, ObservedSecret]:
-        refs = (provider.client.secret_ref, provider.client.id_ref, provider.client.initial_access_token_ref)
+        refs = (
+            provider.client.credential_ref,
+            provider.client.id_ref,
+            provider.client.initial_access_token_ref,
+        )
         paths = {ref.path for ref in refs if ref is not None}
         return {path: ObservedSecret(path, self.store.read_metadata(path)) for path in paths}
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from tests.servers.keys import key_pair
 from tests.servers.process import Child
 
 INITIAL_ACCESS_TOKEN = "initial-access-token-of-the-tests"
@@ -31,17 +32,23 @@ class StaticClient:
     client_id: str
     secret: str
     method: str
+    keys: str = ""
+    """The kind of its key pair (`tests.servers.keys`), for one that signs."""
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     def metadata(self) -> dict[str, Any]:
         """RFC 7591, section 2."""
         grants = ["authorization_code", "refresh_token", _DEVICE]
-        confidential = {"client_secret": self.secret} if self.secret else {}
+        confidential: dict[str, Any] = {"client_secret": self.secret} if self.secret else {}
+        if self.keys:
+            confidential["jwks"] = key_pair(self.keys).jwks
         return {
             "client_id": self.client_id,
             "token_endpoint_auth_method": self.method,
             "redirect_uris": REDIRECTS,
-            "grant_types": [*grants, "client_credentials"] if self.secret else grants,
+            "grant_types": [*grants, "client_credentials"] if confidential else grants,
             **confidential,
+            **self.more,
         }
 
 
@@ -49,6 +56,10 @@ class StaticClient:
 BASIC = StaticClient(client_id="basic", secret="basic: s3cret + 100%", method="client_secret_basic")
 POST = StaticClient(client_id="post", secret="post-s3cret", method="client_secret_post")
 PUBLIC = StaticClient(client_id="public", secret="", method="none")
+KEYED = StaticClient(client_id="keyed", secret="", method="private_key_jwt", keys="rsa")
+SIGNING = StaticClient(
+    client_id="signing", secret="a shared secret of thirty-two bytes", method="client_secret_jwt"
+)
 
 
 @dataclass(kw_only=True)
@@ -68,7 +79,7 @@ class OidcServer:
         folder: Path,
         *,
         home: Path,
-        clients: Sequence[StaticClient] = (BASIC, POST, PUBLIC),
+        clients: Sequence[StaticClient] = (BASIC, POST, PUBLIC, KEYED, SIGNING),
         initial_access_token: str | None = INITIAL_ACCESS_TOKEN,
         settings: Mapping[str, Any] | None = None,
     ) -> "OidcServer":

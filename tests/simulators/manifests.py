@@ -147,6 +147,7 @@ def make_account(
     digest: str = "2222222222222222",
     consent_digest: str = "3333333333333333",
     previous: Iterable[Address] = (),
+    subject: str | None = None,
     line: int = 10,
 ) -> DesiredAccount:
     """`address` and `provider` may be texts `<namespace>/<name>`."""
@@ -170,6 +171,7 @@ def make_account(
         digest=digest,
         consent_digest=consent_digest,
         previous=tuple(previous),
+        subject=subject,
     )
 
 

@@ -24,7 +24,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
-from reconciler.model.behaviour import RequestShape, Rotation
+from reconciler.model.assertion import Assertion
+from reconciler.model.behaviour import ClientAuth, RequestShape, Rotation
 from reconciler.model.endpoint import TrustedUrl, parse_url
 from reconciler.model.ready import ClientCredentials
 from reconciler.model.secret import Secret, SecretBytes
@@ -116,7 +117,9 @@ class TokenEndpointSimulator:
     """Absolute life of a refresh token, from the consent."""
     code_lifetime: timedelta = timedelta(minutes=1)
     clients: dict[str, str | None] = field(default_factory=lambda: {"client": "client-secret"})
-    """Client id -> secret, None for a public client."""
+    """Client id -> secret (or, for one that signs, its key), None for a public client."""
+    subjects: set[str] = field(default_factory=set)
+    """On whose behalf a `jwt_bearer` grant may ask."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Merged into every successful answer; a value of `...` removes the field."""
     issues_refresh_token: bool = True
@@ -198,12 +201,12 @@ class TokenEndpointSimulator:
         self,
         url: TrustedUrl,
         *,
-        form: Mapping[str, str | Secret],
+        form: Mapping[str, str | Secret | Assertion],
         client: ClientCredentials | None,
         fresh_connection: bool = False,
         shape: RequestShape = PLAIN_REQUEST,
     ) -> Outcome:
-        plain = {k: v.reveal() if isinstance(v, Secret) else v for k, v in form.items()}
+        plain = {k: _as_sent(v) for k, v in form.items()}
         self.on_request(plain)
         with self._lock:
             fault = self.faults.popleft() if self.faults else None
@@ -253,7 +256,7 @@ class TokenEndpointSimulator:
         refusal = self._client_refusal(form, client)
         if refusal is not None:
             return refusal
-        client_id = client.client_id if client else form["client_id"]
+        client_id = client.client_id if client else form.get("client_id", "")
         if path.endswith("/revoke"):
             token = form.get("token", "")
             family = self.families.get(token) or self.access_tokens.get(token)
@@ -277,17 +280,31 @@ class TokenEndpointSimulator:
                 return self._redeem(form, client_id)
             case "client_credentials":
                 return self._issue(None, form.get("scope", "").split())
+            case "urn:ietf:params:oauth:grant-type:jwt-bearer":
+                return self._bear(form)
             case _:
                 return answer(400, {"error": "unsupported_grant_type"})
 
     def _client_refusal(self, form: Mapping[str, str], client: ClientCredentials | None) -> HttpAnswer | None:
+        if client is None and "assertion" in form:
+            return None  # RFC 7523 §3.1: a public client's assertion speaks for itself
         client_id = client.client_id if client else form.get("client_id", "")
         secret = client.secret.reveal() if client and client.secret else form.get("client_secret")
+        if client is not None and client.auth in (ClientAuth.PRIVATE_KEY_JWT, ClientAuth.CLIENT_SECRET_JWT):
+            secret = client.assertions.key.text.reveal() if client.assertions else None
         if client_id not in self.clients or self.clients[client_id] != secret:
             return answer(
                 401, {"error": "invalid_client", "error_description": "client authentication failed"}
             )
         return None
+
+    def _bear(self, form: Mapping[str, str]) -> HttpAnswer:
+        said = json.loads(form["assertion"])
+        if said["iss"] not in self.clients or self.clients[said["iss"]] != said["key"]:
+            return answer(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
+        if said["sub"] != said["iss"] and said["sub"] not in self.subjects:
+            return answer(400, {"error": "invalid_grant", "error_description": "no such subject"})
+        return self._issue(None, (said["scope"] or form.get("scope", "")).split())
 
     def _refresh(self, form: Mapping[str, str], client_id: str) -> HttpAnswer:
         presented = form.get("refresh_token", "")
@@ -390,6 +407,15 @@ class TokenEndpointSimulator:
 
     def _is_over(self, family: Family) -> bool:
         return family.refresh_expires_at is not None and self.now() >= family.refresh_expires_at
+
+
+def _as_sent(value: str | Secret | Assertion) -> str:
+    """In memory nothing is signed: an assertion is what it says, and the key that it would be signed with."""
+    if isinstance(value, Assertion):
+        terms = value.terms
+        said = {"iss": value.issuer, "sub": value.subject, "aud": terms.audience, "scope": value.scope}
+        return json.dumps({**said, "key": terms.key.text.reveal()})
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 def trusted(text: str = "https://as.example/token") -> TrustedUrl:

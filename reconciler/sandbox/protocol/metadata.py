@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.sandbox.config import SandboxConfig
-from reconciler.sandbox.records import CLIENT_CREDENTIALS, CODE, DEVICE, REFRESH
+from reconciler.sandbox.protocol.assertions import KEY_PAIRS, SYMMETRIC
+from reconciler.sandbox.records import CLIENT_CREDENTIALS, CODE, DEVICE, JWT_BEARER, REFRESH
 
-AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
+AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt", "client_secret_jwt"]
+GRANTS = [CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE, JWT_BEARER]
+SIGNING = [*KEY_PAIRS, *SYMMETRIC]
 
 
 def server_metadata(config: SandboxConfig, *, issuer: str) -> dict[str, Any]:
@@ -24,8 +27,11 @@ def server_metadata(config: SandboxConfig, *, issuer: str) -> dict[str, Any]:
         "scopes_supported": list(config.scopes),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": [CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE],
+        "grant_types_supported": GRANTS,
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": SIGNING,
+        "pushed_authorization_request_endpoint": f"{issuer}/par",
+        "require_pushed_authorization_requests": config.pushed_only,
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
         "introspection_endpoint_auth_methods_supported": AUTH_METHODS,
         "code_challenge_methods_supported": ["S256"],
@@ -43,7 +49,7 @@ def registration_metadata(config: SandboxConfig) -> dict[str, Any]:
     """The part that Authlib checks a client's metadata against."""
     document: dict[str, Any] = {
         "response_types_supported": ["code"],
-        "grant_types_supported": [CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE],
+        "grant_types_supported": GRANTS,
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
     }
     if not config.any_scope:

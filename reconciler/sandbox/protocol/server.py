@@ -1,7 +1,7 @@
 """Authlib's authorization server, bound to one sandbox's world.
 
-It finds clients, authenticates them (`client_secret_basic`, `client_secret_post`, `none`), checks scopes, and hands each
-request to the grant or endpoint that fits. It holds no state of its own.
+It finds clients, authenticates them (by secret, by assertion, or not at all where they are public), checks scopes, and
+hands each request to the grant or endpoint that fits. It holds no state of its own.
 
 Rules:
 - Basic credentials are form-decoded (RFC 6749 §2.3.1), or taken raw where the config says so;
@@ -24,9 +24,13 @@ from authlib.oauth2.rfc9207 import IssuerParameter
 from flask import Flask
 
 from reconciler.sandbox.pending import Pending
+from reconciler.sandbox.protocol.assertions import ClientAssertion
 from reconciler.sandbox.protocol.openid import SigningKey
+from reconciler.sandbox.protocol.pushed import PushedRequests
 from reconciler.sandbox.records import Client
 from reconciler.sandbox.world import World
+
+_BY_ASSERTION = ("private_key_jwt", "client_secret_jwt")
 
 
 class SandboxServer(AuthorizationServer):
@@ -41,7 +45,12 @@ class SandboxServer(AuthorizationServer):
         self.issuer = issuer
         self.signing_key = signing_key
         self.init_app(app, query_client=world.clients.get, save_token=self.count_token)
+        self.pushed = PushedRequests(world)
         self.register_client_auth_method("client_secret_basic", self._authenticate_basic)
+        for method in _BY_ASSERTION:
+            self.register_client_auth_method(
+                method, ClientAssertion(method, world=world, audiences=self.audiences)
+            )
         if world.config.iss_parameter:
             self.register_extension(lambda server: _Issuer(issuer)(server))
 
@@ -66,10 +75,16 @@ class SandboxServer(AuthorizationServer):
             raise InvalidScopeError
 
     def authenticate_client(self, request: OAuth2Request, methods: list[str], endpoint: str = "token") -> Any:
-        """The client that sent the request, by whichever of its three methods; a method that is not its own fails."""
+        """The client that sent the request, by whichever method it used; a method that is not its own fails."""
+        if "client_assertion" in request.form:
+            return super().authenticate_client(request, list(_BY_ASSERTION), endpoint)
         return super().authenticate_client(
             request, ["client_secret_basic", "client_secret_post", "none"], endpoint
         )
+
+    def audiences(self) -> list[str]:
+        """The names by which an assertion may mean this server (RFC 7523 §3, RFC 9126 §2)."""
+        return [self.issuer, f"{self.issuer}/token", f"{self.issuer}/par"]
 
     def _authenticate_basic(self, _query_client: object, request: OAuth2Request) -> Client | None:
         presented = read_basic(request.headers.get("Authorization", ""), raw=self.world.config.basic_raw)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from reconciler.adapters.token_endpoint import HttpTokenEndpoint
 from reconciler.decide.authorization import Callback, CallbackRefused, Refusal
 from reconciler.decide.identity import (
     TokenAudience,
@@ -14,12 +17,15 @@ from reconciler.decide.identity import (
 )
 from reconciler.decide.token_response import TokenError
 from reconciler.model.answer import HttpAnswer
-from reconciler.model.behaviour import ClientAuth, IdentityRules, IdentitySource
+from reconciler.model.assertion import SigningAlgorithm
+from reconciler.model.behaviour import BasicEncoding, ClientAuth, IdentityRules, IdentitySource
+from reconciler.model.endpoint import TrustedUrl, parse_url
 from reconciler.model.grant import TokenSet
 from reconciler.model.ready import ClientCredentials
 from reconciler.model.secret import Document, Secret
 from reconciler.model.state import ErrorClass, Reason
-from tests.contract.peers import NONCES, Peer
+from reconciler.sandbox import Sandbox, SandboxConfig
+from tests.contract.peers import NONCES, Peer, loopback_client
 
 
 def refused(said: TokenSet | TokenError) -> tuple[ErrorClass, str]:
@@ -184,3 +190,87 @@ def test_a_code_that_waited_too_long_is_dead(peer: Peer):
     assert isinstance(callback, Callback)
     peer.let_codes_expire()
     assert refused(peer.exchange(callback.code)) == (ErrorClass.NEEDS_CONSENT, "invalid_grant")
+
+
+@pytest.mark.parametrize(
+    ("kind", "algorithm"),
+    [
+        ("rsa", SigningAlgorithm.RS256),
+        ("rsa", SigningAlgorithm.PS256),
+        ("rsa", SigningAlgorithm.RS512),
+        ("jwk", None),
+        ("ec", SigningAlgorithm.ES256),
+        ("ed25519", SigningAlgorithm.EDDSA),
+    ],
+)
+def test_every_algorithm_of_a_key_pair_is_verified(peer: Peer, kind, algorithm):
+    client = peer.keyed(kind, algorithm)
+    tokens = peer.ask({"grant_type": "client_credentials", "scope": peer.machine_scope}, client=client)
+    assert isinstance(tokens, TokenSet), tokens
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "rsa-other"},
+        {"audience": "https://another.example"},
+        {"seconds": -120},
+    ],
+)
+def test_an_assertion_of_another_key_or_audience_or_time_is_refused(peer: Peer, change):
+    client = peer.keyed(**{"kind": "rsa", "algorithm": None, **change})
+    said = peer.ask({"grant_type": "client_credentials", "scope": peer.machine_scope}, client=client)
+    if peer.name == "simulator" and "kind" not in change:
+        return  # in memory nothing is signed
+    assert refused(said) == (ErrorClass.CLIENT, "invalid_client")
+
+
+@pytest.mark.parametrize("auth", [ClientAuth.BASIC, ClientAuth.PRIVATE_KEY_JWT, ClientAuth.NONE])
+def test_a_pushed_authorization_request_is_consented_to(peer: Peer, auth):
+    if peer.provider.endpoints.pushed_authorization_request is None:
+        assert peer.name == "simulator"
+        return
+    client = peer.clients[auth]
+    request = peer.pushed(peer.request(client=client), client=client)
+    assert "code_challenge" not in request.url
+    assert "redirect_uri=" not in request.url
+    callback = peer.callback(request)
+    assert isinstance(callback, Callback), callback
+    assert isinstance(peer.exchange(callback.code, client=client), TokenSet)
+
+
+ALL_PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
+
+
+@pytest.mark.parametrize(
+    "secret", [ALL_PRINTABLE, "ñ€", f"ñ€ {ALL_PRINTABLE} €ñ"], ids=["ascii", "ñ€", "both"]
+)
+@pytest.mark.parametrize(
+    "auth", [ClientAuth.BASIC, ClientAuth.POST, ClientAuth.CLIENT_SECRET_JWT], ids=lambda auth: auth.value
+)
+def test_a_client_secret_may_hold_any_character(peer: Peer, auth, secret):
+    if peer.name == "oidc-provider" and not secret.isascii():
+        return  # it takes VSCHAR alone, as RFC 6749 appendix A.2 has it
+    client = peer.with_secret(auth, secret)
+    tokens = peer.ask({"grant_type": "client_credentials", "scope": peer.machine_scope}, client=client)
+    assert isinstance(tokens, TokenSet), tokens
+    wrong = peer.ask(
+        {"grant_type": "client_credentials"},
+        client=replace(client, secret=Secret(secret + "x"), assertions=None),
+    )
+    assert isinstance(wrong, TokenError)
+
+
+@pytest.mark.parametrize("secret", [ALL_PRINTABLE, f"ñ€ {ALL_PRINTABLE}"], ids=["ascii", "ñ€"])
+def test_raw_basic_credentials_may_hold_any_character_too(secret):
+    with loopback_client() as http, Sandbox(SandboxConfig(basic_raw=True)) as sandbox:
+        made = sandbox.add_client(client_secret=secret)
+        client = ClientCredentials(made["client_id"], Secret(secret), ClientAuth.BASIC, BasicEncoding.RAW)
+        url = TrustedUrl(parse_url(f"{sandbox.issuer}/token", allow_loopback_http=True))
+        said = HttpTokenEndpoint(http).post(url, form={"grant_type": "client_credentials"}, client=client)
+        assert isinstance(said, HttpAnswer)
+        assert said.status == 200
+        encoded = replace(client, encoding=BasicEncoding.FORM)
+        said = HttpTokenEndpoint(http).post(url, form={"grant_type": "client_credentials"}, client=encoded)
+        assert isinstance(said, HttpAnswer)
+        assert said.status == 401

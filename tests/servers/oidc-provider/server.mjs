@@ -27,7 +27,15 @@ function build(issuer) {
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
     cookies: { keys: ['the tests run on loopback'] },
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', kid: 'test' }] },
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    clientAuthMethods: [
+      'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none',
+    ],
+    enabledJWA: {
+      clientAuthSigningAlgValues: [
+        'HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512',
+        'EdDSA', 'Ed25519',
+      ],
+    },
     pkce: { required: () => true },
     features: {
       devInteractions: { enabled: false },

@@ -1,7 +1,8 @@
-"""Tokens of our own, without a person and without a grant (RFC 6749 §4.4): one call, one publish.
+"""Tokens of our own, without a person and without a grant (RFC 6749 §4.4, RFC 7523 §2.1): one call, one publish.
 
 Rules: nothing is presented that could be lost, so there is no intent and no record under `grants/`; a refusal stands in
-the metadata; `invalid_client` with a client secret that never worked is asked once more with the one that last did.
+the metadata; a client secret or a key that never worked is tried once more as the one that last did, where the server
+says that the client, or the assertion that it signed, is no good.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from dataclasses import dataclass
 from reconciler.decide.refresh_effects import Conclusion, Ending
 from reconciler.decide.token_response import TokenError
 from reconciler.engine.token_call import TokenCall
+from reconciler.model.desired import DesiredAccount
 from reconciler.model.grant import TokenSet
-from reconciler.model.state import ErrorClass, Reason
+from reconciler.model.state import ErrorClass, GrantType, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +25,27 @@ class Obtained:
     conclusion: Conclusion
 
 
-def obtain(call: TokenCall, scopes: tuple[str, ...], *, prefers_last_good: bool) -> Obtained:
+def obtain(call: TokenCall, account: DesiredAccount, *, prefers_last_good: bool) -> Obtained:
     """One account's token. Never raises for what the provider does."""
     call.run.store.ensure_login(2 * call.run.limits.http_deadline)
     used = prefers_last_good
-    answer = call.client_credentials(scopes, last_good=used)
+    answer = call.own_token(account, last_good=used)
     warnings: tuple[str, ...] = ()
-    refused = isinstance(answer, TokenError) and answer.judge is ErrorClass.CLIENT
+    refused = isinstance(answer, TokenError) and _speaks_of_credential(answer, account.grant)
     if refused and not used and call.provider.last_good is not None:
-        again = call.client_credentials(scopes, last_good=True)
+        again = call.own_token(account, last_good=True)
         if isinstance(again, TokenSet):
             answer, used = again, True
-            warnings = ("the provider refuses the new client secret; the last one that worked was used",)
+            word = "private key" if account.grant is GrantType.JWT_BEARER else "client secret"
+            warnings = (f"the provider refuses the new {word}; the last one that worked was used",)
     call.run.failpoint("refresh.answer-received")
     return Obtained(answer, _conclusion(answer, last_good_used=used, warnings=warnings))
+
+
+def _speaks_of_credential(error: TokenError, grant: GrantType) -> bool:
+    """A bad assertion is an `invalid_grant` (RFC 7523 §3.1), though no grant of anybody's is meant."""
+    by_assertion = grant is GrantType.JWT_BEARER and error.judge is ErrorClass.NEEDS_CONSENT
+    return error.judge is ErrorClass.CLIENT or by_assertion
 
 
 def _conclusion(
