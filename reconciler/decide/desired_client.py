@@ -40,8 +40,10 @@ def resolve_client(
     initial = _reference(client.initial_access_token_ref, "initialAccessTokenRef", complaints)
     by_key = secret is None and private is not None
     kept = _Kept("keyRef", private) if by_key else _Kept("secretRef", secret)
-    id_ref = _reference_beside(client.id_ref, "idRef", kept, complaints)
-    key_id_ref = _reference_beside(client.key_id_ref, "keyIdRef", _Kept("keyRef", private), complaints)
+    id_ref = _reference_beside(client.id_ref, "idRef", kept=kept, complaints=complaints)
+    key_id_ref = _reference_beside(
+        client.key_id_ref, "keyIdRef", kept=_Kept("keyRef", private), complaints=complaints
+    )
     if spec.registration is Registration.DYNAMIC:
         _check_dynamic(client, complaints)
     else:
@@ -166,7 +168,7 @@ def _reference(ref: SecretReference | None, key: str, complaints: Complaints) ->
 
 
 def _reference_beside(
-    ref: IdReference | None, name: str, kept: _Kept, complaints: Complaints
+    ref: IdReference | None, name: str, *, kept: _Kept, complaints: Complaints
 ) -> SecretRef | None:
     """A key of the same secret as the client's credential; of one of its own only where there is none."""
     if ref is None:

@@ -49,6 +49,14 @@ from tests.simulators.token_endpoint import TokenEndpointSimulator, trusted
 
 _SHORT_CODES = 2
 """Seconds that the certified server's codes live: long enough to be exchanged, short enough to be waited for."""
+STANDARD_WAYS = (
+    ClientAuth.BASIC,
+    ClientAuth.POST,
+    ClientAuth.NONE,
+    ClientAuth.PRIVATE_KEY_JWT,
+    ClientAuth.CLIENT_SECRET_JWT,
+)
+"""Those with a registered name (RFC 7591 §2, OpenID Connect Core §9)."""
 _SHORT = timedelta(minutes=2)
 CALLBACK = "http://127.0.0.1:49152/callback"
 NONCES = Nonces(Secret("state-of-this-consent"), Secret("v" * 43), Secret("nonce-of-this-consent"))

@@ -25,7 +25,7 @@ from reconciler.model.ready import ClientCredentials
 from reconciler.model.secret import Document, Secret
 from reconciler.model.state import ErrorClass, Reason
 from reconciler.sandbox import Sandbox, SandboxConfig
-from tests.contract.peers import NONCES, Peer, loopback_client
+from tests.contract.peers import NONCES, STANDARD_WAYS, Peer, loopback_client
 
 
 def refused(said: TokenSet | TokenError) -> tuple[ErrorClass, str]:
@@ -44,7 +44,7 @@ def test_a_code_brings_tokens_and_the_scopes_that_were_granted(peer: Peer):
     assert tokens.warnings == ()
 
 
-@pytest.mark.parametrize("auth", list(ClientAuth))
+@pytest.mark.parametrize("auth", STANDARD_WAYS)
 def test_each_way_to_authenticate_is_taken(peer: Peer, auth):
     client = peer.clients[auth]
     tokens = peer.consented(client=client)
