@@ -74,7 +74,7 @@ def test_what_is_sound_passes_both(source: str):
         PROVIDER.replace("base: google", "base: google, registration: statik"),
         PROVIDER.replace("base: google", "base: google, redirectUris: []"),
         PROVIDER.replace("base: google", "base: google, server: {redirect: {port: 70000}}"),
-        PROVIDER.replace("base: google", "base: google, server: {clientAuth: private_key_jwt}"),
+        PROVIDER.replace("base: google", "base: google, server: {clientAuth: tls_client_auth}"),
         PROVIDER.replace("base: google", "base: google, server: {errors: {table: [{class: transient}]}}"),
         PROVIDER.replace("base: google", "base: google, server: {refreshToken: {grace: 30}}"),
         PROVIDER.replace("base: google", "base: google, server: {parameters: {}}"),
