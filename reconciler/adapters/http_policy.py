@@ -49,6 +49,7 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
             hint="it must be a readable PEM file",
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
     return context
 
 

@@ -17,11 +17,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import httpcore
+from typing import Self
 
 from reconciler.model.address import IPAddress, is_admissible, is_loopback_host, is_public
 
@@ -90,7 +88,7 @@ def system_resolver(host: str, port: int) -> list[str]:
     return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
-class Backend(httpcore.NetworkBackend):
+class Backend:
     """Connects for one line. `budget` is set anew for each request; `via_proxy`: what is connected to is the proxy."""
 
     def __init__(
@@ -108,18 +106,15 @@ class Backend(httpcore.NetworkBackend):
         self.encrypted = encrypted
         self.budget = budget
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
+    def connect(self, host: str, port: int) -> Stream:
+        """Refused where there is no way, or none that may be gone."""
+        return Stream(self, self.socket_to(host, port))
+
+    def socket_to(self, host: str, port: int) -> socket.socket:
         addresses = self._judged(host, self._resolve(host, port))
         for index, address in enumerate(addresses):
             try:
-                return Stream(self, self._connect(address, port, tries_left=len(addresses) - index))
+                return self._connect(address, port, tries_left=len(addresses) - index)
             except (OSError, Refused) as error:
                 if index == len(addresses) - 1:
                     why = str(error) if isinstance(error, Refused) else _connect_failure(error)
@@ -167,7 +162,7 @@ class Backend(httpcore.NetworkBackend):
         return found[0]
 
 
-class Stream(httpcore.NetworkStream):
+class Stream:
     """One connected socket that keeps to its backend's budget."""
 
     def __init__(self, backend: Backend, sock: socket.socket) -> None:
@@ -209,7 +204,7 @@ class Stream(httpcore.NetworkStream):
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
+    ) -> Self:
         budget = self._backend.budget
         try:
             wrapped = ssl_context.wrap_socket(
@@ -228,18 +223,18 @@ class Stream(httpcore.NetworkStream):
             if isinstance(error, OSError):
                 raise Refused(_tls_failure(error)) from None
             raise
-        return Stream(self._backend, wrapped)
+        return type(self)(self._backend, wrapped)
 
     def close(self) -> None:
         self._sock.close()
 
-    def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":
-            # An idle connection that has something to say is closing, or out of step: either way no use.
-            return self._sock.fileno() < 0 or _has_input(self._sock)
-        if info == "ssl_object" and isinstance(self._sock, ssl.SSLSocket):
-            return self._sock
-        return None
+    def has_input(self) -> bool:
+        """An idle connection that has something to say is closing, or out of step: either way no use."""
+        return self._sock.fileno() < 0 or _has_input(self._sock)
+
+    @property
+    def ssl_object(self) -> ssl.SSLSocket | None:
+        return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
 
 
 def _has_input(sock: socket.socket) -> bool:

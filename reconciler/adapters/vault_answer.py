@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.adapters.vault_wire import RawAnswer
+from reconciler.adapters.http_wire import RawAnswer
 
 _NOTHING: Mapping[str, Any] = {}
 

@@ -4,7 +4,7 @@ Rules:
 - one exchange ends by its deadline, however slowly bytes drip: every receive waits for what is left and no longer;
 - a connection that the server closed while it lay idle is noticed before it is used, not by losing a request;
 - nothing is retried and no redirect is followed here; connections never cross a fork.
-What a request and an answer are: `vault_wire`.
+What a request and an answer are: `http_wire`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from reconciler.adapters.vault_wire import Lost, NotSent, RawAnswer, read_answer, request_bytes
+from reconciler.adapters.http_wire import Lost, NotSent, RawAnswer, read_answer, request_bytes
 from reconciler.errors import UsageError, clean
 
 _RECEIVE_BYTES = 64 * 1024

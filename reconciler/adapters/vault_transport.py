@@ -25,10 +25,10 @@ from urllib.parse import urlencode, urlsplit
 
 from hvac.adapters import Adapter
 
+from reconciler.adapters.http_wire import Lost, NotSent, RawAnswer
 from reconciler.adapters.vault_answer import Answer, parse_answer
 from reconciler.adapters.vault_connection import ConnectionPool, Endpoint, parse_endpoint
 from reconciler.adapters.vault_settings import VaultSettings
-from reconciler.adapters.vault_wire import Lost, NotSent, RawAnswer
 from reconciler.errors import StoreUnreachable, StoreUnsuitable, UsageError
 from reconciler.model.limits import ANSWER_LIMITS
 

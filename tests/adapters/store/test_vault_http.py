@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.adapters.vault_wire import Lost, NotSent, RawAnswer, read_answer, request_bytes
+from reconciler.adapters.http_wire import Lost, NotSent, RawAnswer, read_answer, request_bytes
 
 CAP = 1000
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -365,7 +365,7 @@ def test_a_dripping_answer_is_cut_by_the_deadline(script: ScriptedVault, open_st
 def test_an_answer_beyond_the_cap_is_given_up(script: ScriptedVault, open_store: Open, reply: Reply):
     script.reply(READ, reply)
     error = refuses(StoreUnreachable, lambda: open_store(attempts=1).read(KEY))
-    assert "larger than 8388608 bytes" in error.message
+    assert "larger than 8192 KiB" in error.message
 
 
 @pytest.mark.parametrize("status", [200, 302 + 98, 403, 404])

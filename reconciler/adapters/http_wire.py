@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes, as much of it as a Vault needs: one request out, one answer in (RFC 9112). It knows no socket.
+"""HTTP/1.1 as bytes, as much of it as we need: one request out, one answer in (RFC 9112). It knows no socket.
 
 Rules:
 - an answer's length is known from its head or its chunks, or it ends with the connection; what is ambiguous is no HTTP;
@@ -7,7 +7,7 @@ Rules:
 - `NotSent` means that no byte of the request left: nothing happened there. Anything later is `Lost`: it may have.
 
 Instead of the standard library's client, which parses heads as mail does: measured, a metadata read costs a quarter to a
-third less of our CPU.
+third less of our CPU; and of httpcore's with h11: a token call costs a sixth.
 """
 
 from __future__ import annotations
@@ -224,4 +224,8 @@ class _Incoming:
 
 
 def _too_large(cap: int) -> Lost:
-    return Lost(f"the answer is larger than {cap} bytes")
+    return Lost(
+        f"the answer is larger than {cap // 1024} KiB"
+        if cap >= 1024
+        else f"the answer is larger than {cap} bytes"
+    )
