@@ -7,6 +7,7 @@ import sys
 import click
 
 from reconciler.cli.console import Console, leave_stdout
+from reconciler.decide.forecast_report import Forecast
 from reconciler.decide.plan import Plan
 from reconciler.decide.results import RunReport
 from reconciler.decide.status_view import StatusReport
@@ -72,6 +73,30 @@ def write_status(status: StatusReport, *, output: str, console: Console, tool: s
             document = markdown.render_status(status, tool=tool, commit=commit)
         case _:
             document = text.render_status(status, style_of(console))
+    print_document(document)
+
+
+def write_forecast(
+    forecast: Forecast, *, output: str, console: Console, tool: str, commit: str, page: str
+) -> None:
+    """`page`: the address of the Accounts page, '' for none."""
+    match output:
+        case "json":
+            from reconciler.report.json_forecast import forecast_document
+
+            document = forecast_document(forecast, tool=tool, commit=commit)
+        case "ics":
+            from reconciler.report.forecast_calendar import render_calendar
+
+            document = render_calendar(forecast, page=page)
+        case "svg":
+            from reconciler.report.forecast_chart import render_chart
+
+            document = render_chart(forecast)
+        case _:
+            from reconciler.report.text_forecast import render_forecast
+
+            document = render_forecast(forecast, _style(console))
     print_document(document)
 
 

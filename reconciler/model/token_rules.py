@@ -69,6 +69,9 @@ class RefreshTokenRules(Spec):
         False, description="presenting a spent token ends the whole grant (RFC 9700 §4.14.2)"
     )
     lifetime: RefreshLifetime = RefreshLifetime()
+    testing: Window | None = Field(
+        None, description="how long grants live while the app is in testing at the provider, for the forecast"
+    )
     lifetime_field: Line | None = Field(
         None, description="answer field with the refresh token's seconds to live"
     )

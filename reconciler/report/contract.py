@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 from reconciler.decide.changes import Risk
 from reconciler.decide.results import Outcome
 from reconciler.model.state import AccountState, Reason
+from reconciler.report.contract_keep import KEEP_DOCUMENTS
 from reconciler.report.contract_objects import AccountDocument, ProviderDocument, Source
 from reconciler.report.contract_ops import OPS_DOCUMENTS
 from reconciler.report.contract_use import USE_DOCUMENTS
@@ -229,6 +230,7 @@ _DOCUMENTS: dict[str, tuple[str, Any]] = {
     "status": ("what `reconciler status -o json` writes", StatusDocument),
     "validate": ("what `reconciler validate -o json` writes", ValidateDocument),
     **OPS_DOCUMENTS,
+    **KEEP_DOCUMENTS,
     **USE_DOCUMENTS,
 }
 

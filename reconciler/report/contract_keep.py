@@ -1,13 +1,15 @@
-"""The shape of our JSON documents about keeping grants: where one came from.
+"""The shape of our JSON documents about keeping grants: where one came from, when one will need a person.
 
 The rules are those of `report/contract`, which takes these parts in.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
+
+from reconciler.decide.forecast import LimitKind
 
 
 class OriginDocument(TypedDict):
@@ -16,3 +18,52 @@ class OriginDocument(TypedDict):
     kind: Literal["consented", "imported"]
     at: str
     by: str | None
+
+
+class NeedDocument(TypedDict):
+    """A person is needed `at`, and then every `every` seconds (null: once). `asks` false: it ends, and nobody is asked."""
+
+    address: str
+    limit: LimitKind
+    at: str
+    every: int | None
+    asks: bool
+    message: str
+    command: str | None
+    owner: str | None
+    provider: str | None
+    file: str | None
+    line: int | None
+
+
+class MonthDocument(TypedDict):
+    """A calendar month in UTC, `2027-01`; `people`: how many acts it asks for, `limits`: the same by limit."""
+
+    month: str
+    people: int
+    limits: dict[str, int]
+
+
+class ForecastDocument(TypedDict):
+    """`reconciler forecast -o json`. `refresh_every`: the interval of refreshes that is assumed, in seconds; null: in time."""
+
+    format_version: Literal[1]
+    kind: Literal["forecast"]
+    tool: str
+    commit: str | None
+    root: str
+    store: str
+    time: str
+    start: str
+    end: str
+    refresh_every: int | None
+    accounts: int
+    people: int
+    needs: list[NeedDocument]
+    months: list[MonthDocument]
+    unknown: dict[str, int]
+
+
+KEEP_DOCUMENTS: dict[str, tuple[str, Any]] = {
+    "forecast": ("what `reconciler forecast -o json` writes", ForecastDocument),
+}

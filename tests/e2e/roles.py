@@ -18,6 +18,7 @@ _ROLES = {
     "validate": Role.PLAN,
     "plan": Role.PLAN,
     "status": Role.PLAN,
+    "forecast": Role.PLAN,
     "reconcile": Role.RECONCILE,
     "apply": Role.RECONCILE,
     "refresh": Role.RECONCILE,

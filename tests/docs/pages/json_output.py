@@ -3,6 +3,7 @@
 from reconciler.decide.health import NOTICE
 from reconciler.report.contract import FORMAT_VERSION, SCHEMA_NAMES, schema_of
 from tests.docs.pages.json_words import words_of
+from tests.docs.pages.json_words_keep import KEEP_HEADINGS, KEEP_TITLES
 from tests.docs.pages.json_words_ops import OPS_HEADINGS, OPS_TITLES
 from tests.docs.pages.json_words_use import USE_HEADINGS, USE_TITLES
 from tests.docs.pages.markdown import code, page, table
@@ -28,6 +29,7 @@ _TITLES = {
     "ConditionDocument": "condition",
     **OPS_TITLES,
     **USE_TITLES,
+    **KEEP_TITLES,
 }
 _HEADINGS = {
     "plan": "plan",
@@ -37,6 +39,7 @@ _HEADINGS = {
     "validate": "validate",
     **OPS_HEADINGS,
     **USE_HEADINGS,
+    **KEEP_HEADINGS,
 }
 
 

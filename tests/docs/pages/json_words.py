@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from reconciler.decide.changes import Action
+from tests.docs.pages.json_words_keep import KEEP_WORDS
 from tests.docs.pages.json_words_ops import OPS_WORDS
 from tests.docs.pages.json_words_use import USE_WORDS
 
@@ -104,6 +105,7 @@ WORDS: Mapping[str, str] = {
     "consent-link.url": "the link, where `--print` asked for it",
     **OPS_WORDS,
     **USE_WORDS,
+    **KEEP_WORDS,
     **{action.value: f"how many to {action.value}" for action in Action},
 }
 
