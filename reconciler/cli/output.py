@@ -96,7 +96,7 @@ def write_forecast(
         case _:
             from reconciler.report.text_forecast import render_forecast
 
-            document = render_forecast(forecast, _style(console))
+            document = render_forecast(forecast, style_of(console))
     print_document(document)
 
 

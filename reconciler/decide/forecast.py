@@ -86,12 +86,19 @@ def _needs(view: AccountView, health: Health, *, refresh_every: timedelta | None
         dies = view.grant_dies_at
         if dies is not None and view.has_grant:
             word = "suspended" if health.state is AccountState.SUSPENDED else "no longer declared"
-            yield _need(view, health, LimitKind.LAPSE, dies, f"{word}: nobody refreshes it", asks=False)
+            yield _need(
+                view,
+                health,
+                kind=LimitKind.LAPSE,
+                at=dies,
+                message=f"{word}: nobody refreshes it",
+                asks=False,
+            )
         return
     rules = _rules(view)
     waits = health.needs_person and health.state is not _DATED
     if waits:
-        yield _need(view, health, LimitKind.NOW, view.now, health.message)
+        yield _need(view, health, kind=LimitKind.NOW, at=view.now, message=health.message)
         # Once somebody has acted, what is counted from a consent begins anew.
         again = rules.lifetime.absolute if rules.lifetime.kind in _COUNTED else None
         if again is not None:
@@ -99,7 +106,9 @@ def _needs(view: AccountView, health: Health, *, refresh_every: timedelta | None
         return
     manual = view.account.expires if view.account else None
     if manual is not None:
-        yield _need(view, health, LimitKind.MANUAL, manual, "the manifest's own date (expires)")
+        yield _need(
+            view, health, kind=LimitKind.MANUAL, at=manual, message="the manifest's own date (expires)"
+        )
     if not view.has_grant:
         return
     end = _end(view)
@@ -117,9 +126,9 @@ def _absolute(
     testing = _rules(view).testing
     if testing is not None and lives is not None and abs(lives - testing) <= testing * _ABOUT:
         words = f"the app is in testing at the provider: grants end after {format_rough(testing)}"
-        return _need(view, health, LimitKind.TESTING, end, words, every=testing)
+        return _need(view, health, kind=LimitKind.TESTING, at=end, message=words, every=testing)
     after = "" if lives is None else f", {format_rough(lives)} after the consent"
-    return _need(view, health, LimitKind.ABSOLUTE, end, f"the grant ends{after}", every=every)
+    return _need(view, health, kind=LimitKind.ABSOLUTE, at=end, message=f"the grant ends{after}", every=every)
 
 
 def _disused(view: AccountView, health: Health, *, refresh_every: timedelta | None) -> Iterator[Need]:
@@ -130,7 +139,7 @@ def _disused(view: AccountView, health: Health, *, refresh_every: timedelta | No
     known = _rules(view).lifetime.kind in _IDLE
     kind = LimitKind.IDLE if known else LimitKind.SLIDING
     why = f"dies after {format_rough(idle)} without a refresh, and one every {format_rough(refresh_every)} comes too late"
-    yield _need(view, health, kind, dies, why, every=idle)
+    yield _need(view, health, kind=kind, at=dies, message=why, every=idle)
 
 
 def _longest_gap(view: AccountView, refresh_every: timedelta) -> timedelta:
@@ -169,10 +178,10 @@ def _rules(view: AccountView) -> RefreshTokenRules:
 def _need(
     view: AccountView,
     health: Health,
+    *,
     kind: LimitKind,
     at: datetime,
     message: str,
-    *,
     every: timedelta | None = None,
     asks: bool = True,
 ) -> Need:
