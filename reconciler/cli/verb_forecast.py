@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.accounts_page import accounts_url_flag, checked_page
 from reconciler.cli.options import common_flags, flag, jobs_flag, manifests_flag, output_flag, selection_flags
 from reconciler.errors import UsageError
 
@@ -37,15 +38,23 @@ class HorizonType(click.ParamType[int]):
 @output_flag("text", "json", "ics", "svg")
 @flag("--at", metavar="DATE", help="Seen from this day on (2027-01-31), if nobody acts until then.")
 @flag("--horizon", type=HorizonType(), default="12m", show_default=True, help="How far to look: 12m, 2y.")
+@accounts_url_flag
 @selection_flags
 @jobs_flag
 @common_flags
-def forecast(manifests: str, output: str, at: str | None, horizon: int, jobs: int, **options: Any) -> int:
+def forecast(
+    manifests: str,
+    output: str,
+    at: str | None,
+    horizon: int,
+    accounts_url: str,
+    jobs: int,
+    **options: Any,
+) -> int:
     """Say when which account will need a person, and why, month by month. Reads metadata only, as `plan` does.
 
     It takes for granted that refreshes run every RECONCILER_REFRESH_EVERY.
     """
-    from reconciler.cli.accounts_page import accounts_page
     from reconciler.cli.calling_settings import with_tightened_trust
     from reconciler.cli.output import write_forecast
     from reconciler.cli.planning import plan_options
@@ -54,7 +63,7 @@ def forecast(manifests: str, output: str, at: str | None, horizon: int, jobs: in
     from reconciler.engine.observe import observe
 
     session = make_session(options)
-    page = accounts_page(session.settings)
+    page = checked_page(accounts_url)
     day = None if at is None else _day(at)
     desired = read_desired(session, manifests)
     with open_for_reading(session) as (store, layout), session.events.showing_progress():

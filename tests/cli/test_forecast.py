@@ -83,4 +83,4 @@ def test_wrong_input_is_a_usage_error(town: Town, flags: tuple[str, ...], words:
 @pytest.mark.parametrize("page", ["accounts", "http://accounts.acme.example", "https://a.example/?ticket=1"])
 def test_a_page_that_nobody_may_be_sent_to_is_refused(town: Town, page: str):
     said = town.desk.run("forecast", expect=64, RECONCILER_ACCOUNTS_URL=page)
-    assert "RECONCILER_ACCOUNTS_URL" in said.err
+    assert "--accounts-url" in said.err

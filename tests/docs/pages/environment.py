@@ -31,7 +31,6 @@ BEHAVIOUR = {
     "RECONCILER_TRUST": "a tighter mode than the stored one: `catalogue` or `strict`; it never widens",
     "RECONCILER_ALLOWED_HOSTS": "of the stored allowed hosts only these, comma separated; it never widens",
     "RECONCILER_LOOPBACK": "`0` or `false`: loopback is refused although the store admits it; it never widens",
-    "RECONCILER_ACCOUNTS_URL": "where your Accounts page is: what messages and calendars link to",
     "RECONCILER_COMMIT": "the Git commit that is written beside what is applied; else `GITHUB_SHA` or `CI_COMMIT_SHA`",
     "GITHUB_SHA": "see `RECONCILER_COMMIT`",
     "CI_COMMIT_SHA": "see `RECONCILER_COMMIT`",
