@@ -28,6 +28,8 @@ _ROLES = {
     "trust": Role.TRUST,
     "secret": Role.SECRETS,
     "doctor": Role.PLAN,
+    "serve": Role.SERVE,
+    "consent-link": Role.SERVE,
     "drift": Role.PLAN,
 }
 """A new verb that opens a store says here whose it is."""

@@ -40,7 +40,7 @@ class Served:
         process = subprocess.Popen(
             [sys.executable, "-m", "reconciler", "serve", "--listen", f"127.0.0.1:{self.port}", *self.flags],
             cwd=self.desk.folder,
-            env=self.desk.variables(**self.variables),
+            env=self.desk.variables(**self._login(), **self.variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -56,6 +56,10 @@ class Served:
             assert chunk, f"serve did not start: {seen.decode('utf-8', 'replace')}"
             seen += chunk
         self.said += seen.decode("utf-8", "replace")
+
+    def _login(self) -> dict[str, str]:
+        """At a Vault: the token of the role that serves."""
+        return {} if self.desk.logins is None else dict(self.desk.logins.variables_for(("serve",)))
 
     def stop(self) -> int:
         """By SIGTERM, as an init system does it; its exit code."""
