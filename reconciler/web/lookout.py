@@ -25,11 +25,13 @@ from reconciler.model.desired import Desired, DesiredAccount, DesiredProvider
 from reconciler.model.names import Address, Kind
 from reconciler.model.observed import Observed
 from reconciler.model.stored import KeyMetadata
+from reconciler.web.access import Visitor
 from reconciler.web.backstage import Backstage
-from reconciler.web.rows import Row, make_row, make_rows
+from reconciler.web.rows import Row, Seen, make_row, make_rows, seen_of
 
 _TICK = 2.0
 _SHARE = 10
+_MOST_KINDS = 500
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,21 @@ class View:
     @cached_property
     def by_address(self) -> Mapping[Address, Row]:
         return {row.address: row for row in self.rows}
+
+    def seen_by(self, visitor: Visitor) -> Seen:
+        """What this visitor may see, worked out once a look for each kind of visitor."""
+        kind = (visitor.namespaces, visitor.email)
+        found = self._seen.get(kind)
+        if found is None:
+            fitting = (row for row in self.rows if visitor.sees(row.address, owner=row.owner))
+            found = seen_of(self.rows if visitor.sees_all else tuple(fitting))
+            if len(self._seen) < _MOST_KINDS:
+                self._seen[kind] = found
+        return found
+
+    @cached_property
+    def _seen(self) -> dict[tuple[frozenset[str] | None, str], Seen]:
+        return {}
 
     @cached_property
     def trust_changes(self) -> tuple[Blocked, ...]:

@@ -22,7 +22,7 @@ class Allowance:
 
 
 ALLOWANCES = {
-    "page": Allowance(300, 600),
+    "page": Allowance(1000, 6000),
     "look": Allowance(5, 6),
     "consent": Allowance(20, 30),
     "link": Allowance(30, 30),

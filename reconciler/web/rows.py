@@ -6,7 +6,7 @@ needs a person first (dead before dying), then what is troubled, then what is we
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,15 +40,16 @@ class Row:
     description: str
     asks: bool
     may_connect: bool
+    owner_folded: str
+    namespace: str
     haystack: str
+    needs_person: bool
+    state: str
+    by: datetime | None
 
     @property
     def path(self) -> str:
         return f"/accounts/{self.address.namespace}/{self.address.name}"
-
-    @property
-    def needs_person(self) -> bool:
-        return self.report.health.needs_person
 
     def headline(self, now: datetime) -> Headline:
         return headline(self.report.health, now)
@@ -122,7 +123,12 @@ def make_row(report: AccountReport, account: DesiredAccount | None) -> Row:
         description=report.description,
         asks=person and asks,
         may_connect=person and health.state not in _CLOSED,
+        owner_folded=report.owner.casefold(),
+        namespace=report.address.namespace,
         haystack=" ".join(words).casefold(),
+        needs_person=health.needs_person,
+        state=health.state.value,
+        by=health.by,
     )
 
 
@@ -140,29 +146,44 @@ def make_rows(status: StatusReport, desired: Desired) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=rank))
 
 
-def select(rows: Iterable[Row], query: Query, *, now: datetime) -> list[Row]:
-    """The rows that the query means, in their order."""
-    words = query.text.casefold().split()
-    owner = query.owner.casefold()
-    latest = None if query.within is None else now + timedelta(days=query.within)
+def select(rows: Sequence[Row], query: Query, *, now: datetime) -> Sequence[Row]:
+    """The rows that the query means, in their order. What is not asked for costs nothing: there may be many rows."""
+    if query.namespace:
+        rows = [row for row in rows if row.namespace == query.namespace]
+    if query.provider:
+        rows = [row for row in rows if row.provider == query.provider]
+    if query.state == NEEDS_YOU:
+        rows = [row for row in rows if row.needs_person]
+    elif query.state:
+        rows = [row for row in rows if row.state == query.state]
+    if query.owner:
+        owner = query.owner.casefold()
+        rows = [row for row in rows if owner in row.owner_folded]
+    if query.within is not None:
+        latest = now + timedelta(days=query.within)
+        rows = [row for row in rows if row.by is not None and row.by <= latest]
+    for word in query.text.casefold().split():
+        rows = [row for row in rows if word in row.haystack]
+    return rows
 
-    def fits(row: Row) -> bool:
-        health = row.report.health
-        if query.namespace and row.address.namespace != query.namespace:
-            return False
-        if query.provider and row.provider != query.provider:
-            return False
-        if query.state and (
-            not row.needs_person if query.state == NEEDS_YOU else health.state.value != query.state
-        ):
-            return False
-        if owner and owner not in row.owner.casefold():
-            return False
-        if latest is not None and (health.by is None or health.by > latest):
-            return False
-        return all(word in row.haystack for word in words)
 
-    return [row for row in rows if fits(row)]
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one kind of visitor sees of a look: the rows, and what can be said of all of them."""
+
+    rows: tuple[Row, ...]
+    needed: int
+    providers: tuple[str, ...]
+    namespaces: tuple[str, ...]
+
+
+def seen_of(rows: tuple[Row, ...]) -> Seen:
+    return Seen(
+        rows,
+        sum(row.needs_person for row in rows),
+        tuple(sorted({row.provider for row in rows if row.provider})),
+        tuple(sorted({row.namespace for row in rows})),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +204,7 @@ class Page:
         return self.first + len(self.rows) - 1 if self.rows else 0
 
 
-def page_of(rows: list[Row], number: int) -> Page:
+def page_of(rows: Sequence[Row], number: int) -> Page:
     """A page that is not there becomes the last one."""
     pages = max(1, -(-len(rows) // PAGE_ROWS))
     number = min(number, pages)

@@ -14,7 +14,7 @@ from reconciler.web.access import Visitor
 from reconciler.web.history import history_of
 from reconciler.web.lookout import Closeup
 from reconciler.web.pages import Refused, address_with, check_rate, show, the_visitor
-from reconciler.web.rows import NEEDS_YOU, WITHIN_DAYS, Row, page_of, read_query, select
+from reconciler.web.rows import NEEDS_YOU, WITHIN_DAYS, page_of, read_query, select
 from reconciler.web.scopes import scope_lines
 from reconciler.web.site_parts import Site
 from reconciler.web.words import STATE_WORDS, headline, summary
@@ -31,11 +31,6 @@ def add_account_views(app: Flask, site: Site) -> None:
         lambda namespace, name: _account(site, namespace, name),
         methods=["GET"],
     )
-
-
-def visible(site: Site, visitor: Visitor) -> tuple[Row, ...]:
-    rows = site.lookout.view.rows
-    return rows if visitor.sees_all else tuple(r for r in rows if visitor.sees(r.address, owner=r.owner))
 
 
 def closeup(site: Site, namespace: str, name: str, *, visitor: Visitor | None) -> Closeup:
@@ -57,11 +52,8 @@ def _for(site: Site, address: Address, *, visitor: Visitor | None) -> Closeup | 
 
 def _list(site: Site) -> Response:
     visitor, view, now = the_visitor(site), site.lookout.view, site.now()
-    rows, query = visible(site, visitor), read_query(request.args)
-    page = page_of(select(rows, query, now=now), query.page)
-    needed = sum(row.needs_person for row in rows)
-    providers = sorted({row.provider for row in rows if row.provider})
-    shown = {row.provider for row in rows}
+    seen, query = view.seen_by(visitor), read_query(request.args)
+    page = page_of(select(seen.rows, query, now=now), query.page)
 
     def other(number: int) -> str:
         return address_with("/", query.parameters(page=number if number > 1 else None))
@@ -69,17 +61,17 @@ def _list(site: Site) -> Response:
     return show(
         site,
         "accounts.html",
-        summary=summary(needed, len(rows)),
-        needed=needed,
+        summary=summary(seen.needed, len(seen.rows)),
+        needed=seen.needed,
         view=view,
         problems=view.desired.problems if visitor.sees_all else (),
-        trust_changes=[b for b in view.trust_changes if visitor.sees_all or str(b.address) in shown],
+        trust_changes=[b for b in view.trust_changes if visitor.sees_all or str(b.address) in seen.providers],
         query=query,
         page=page,
         states={NEEDS_YOU: "Needs you", **{s.value: words for s, words in STATE_WORDS.items()}},
         within=WITHIN_DAYS,
-        namespaces=sorted({row.address.namespace for row in rows})[:_MOST_CHOICES],
-        providers=providers[:_MOST_CHOICES],
+        namespaces=seen.namespaces[:_MOST_CHOICES],
+        providers=seen.providers[:_MOST_CHOICES],
         needs_you=address_with("/", {"state": NEEDS_YOU}),
         previous=other(page.number - 1) if page.number > 1 else "",
         next=other(page.number + 1) if page.number < page.pages else "",

@@ -28,6 +28,10 @@ def test_a_trial_measures_what_a_cached_token_costs(tmp_path):
     assert "| httpx, a request |" in page_of(tmp_path, "--cases", "client")
 
 
+def test_a_trial_measures_the_first_byte_of_the_accounts_page(tmp_path):
+    assert "### The Accounts page, 30 accounts, 20 clients" in page_of(tmp_path, "--cases", "accounts-page")
+
+
 @pytest.mark.vault
 @pytest.mark.parametrize(
     ("case", "title"),

@@ -4,7 +4,7 @@ A case makes its own world in `bench.folder`, runs what it measures and returns 
 server of its own. It takes its numbers from `bench.size`, so that a trial stays small.
 """
 
-from tests.bench.cases import client, on_sqlite, plan_on_vault, refresh, start_up
+from tests.bench.cases import accounts_page, client, on_sqlite, plan_on_vault, refresh, start_up
 from tests.bench.cases.case import Case
 
 CASES: dict[str, Case] = {
@@ -16,5 +16,6 @@ CASES: dict[str, Case] = {
         refresh.REUSABLE,
         refresh.SINGLE_USE,
         client.CASE,
+        accounts_page.CASE,
     )
 }
