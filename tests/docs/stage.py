@@ -1,7 +1,7 @@
 """Where a page's commands are run: a home, a work folder with the examples, and nothing of the user's own.
 
-Every command is a bash of its own; folder and exported variables are carried on to the next. `9400`, the port that the
-guide writes for the sandbox, becomes a free one, in commands and in files.
+Every command is a bash of its own; folder and exported variables are carried on to the next. `9400` and `8080`, the ports
+that the guide writes for the sandbox and for the Accounts page, become free ones, in commands and in files.
 """
 
 import os
@@ -20,7 +20,7 @@ from tests.docs.story import Block, Command, Page, commands, missing_output
 from tests.house.tree import ROOT
 from tests.servers.process import free_port
 
-WRITTEN_PORT = "9400"
+WRITTEN_PORT, PAGE_PORT = "9400", "8080"
 _DEADLINE = 60
 _PRESS = """import sys
 from reconciler.sandbox import person
@@ -43,6 +43,7 @@ class Stage:
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    page_port: int = field(default_factory=free_port)
     _running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -67,7 +68,7 @@ class Stage:
         self.environment = {**own, **self.environment}
 
     def local(self, text: str) -> str:
-        return text.replace(WRITTEN_PORT, str(self.port))
+        return text.replace(WRITTEN_PORT, str(self.port)).replace(PAGE_PORT, str(self.page_port))
 
     def play(self, page: Page) -> None:
         """Everything that the page tells, in its order. AssertionError names the line that is not so."""

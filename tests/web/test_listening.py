@@ -64,3 +64,26 @@ def test_a_secret_or_a_code_is_in_no_line_that_it_prints(served: Served, town: T
         client.get("/c/the-link-of-somebody")
     served.stop()
     assert "of-somebody" not in served.said
+
+
+def test_behind_a_trusted_proxy_each_person_has_limits_of_their_own(town: Town):
+    served = Served(town.desk, ("--trusted-proxy", "127.0.0.1"))
+    served.start()
+    try:
+        with served.client() as client:
+            answers = [
+                client.get("/c/none", headers={"X-Forwarded-For": "192.0.2.1"}).status_code for _ in range(31)
+            ]
+            assert answers[-1] == 429
+            assert client.get("/c/none", headers={"X-Forwarded-For": "192.0.2.2"}).status_code == 404
+    finally:
+        served.close()
+
+
+def test_without_a_trusted_proxy_a_header_is_nobodys_address(served: Served):
+    with served.client() as client:
+        answers = [
+            client.get("/c/none", headers={"X-Forwarded-For": f"192.0.2.{number}"}).status_code
+            for number in range(31)
+        ]
+    assert answers[-1] == 429
