@@ -165,6 +165,10 @@ class TokenEndpoint(Protocol):
         """A DELETE with a bearer token: how some providers take a grant back."""
         ...
 
+    def fetch(self, url: Url) -> Outcome:
+        """A GET without any credential: the server's public keys (RFC 7517 §5)."""
+        ...
+
 
 class AssertionSigner(Protocol):
     """Signs JWTs with keys that references lead to (RFC 7523). No word of it repeats any of a key."""

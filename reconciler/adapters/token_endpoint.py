@@ -86,6 +86,9 @@ class HttpTokenEndpoint:
             raise ValueError("nothing here can sign it")
         return self._signer.sign(value)
 
+    def fetch(self, url: Url) -> Outcome:
+        return self._client.request("GET", url, cap=self._cap, headers={"accept": _JSON})
+
 
 def shaped(fields: Mapping[str, str | Secret], shape: RequestShape) -> dict[str, str]:
     """The fields as this server calls them, without those that it does without."""

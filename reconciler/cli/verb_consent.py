@@ -47,9 +47,7 @@ def consent(
             "name one account, or say --all", hint="run 'reconciler status' for who must consent"
         )
     if selected and not everybody:
-        raise UsageError(
-            "--only, --exclude and -l choose among --all", hint="run: reconciler consent --all …"
-        )
+        raise UsageError("--only, --exclude and -l choose among --all", hint="run: reconciler consent --all")
     if device and paste:
         raise UsageError("--device and --paste are two ways to consent", hint="give one of them")
     session = make_session(options)

@@ -20,6 +20,7 @@ from enum import StrEnum
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from reconciler.decide.classify import plain_words, shown_code
+from reconciler.decide.identity import is_email
 from reconciler.decide.redirect import RedirectMode, RedirectUri, redirect_uri
 from reconciler.decide.token_response import kept_values
 from reconciler.model.behaviour import CallbackRules, IdentitySource, Pkce
@@ -147,8 +148,9 @@ def plan_authorization(
     with_nonce = openid or behaviour.identity.source is IdentitySource.ID_TOKEN
     if with_nonce:
         fields["nonce"] = nonces.nonce.reveal()
-    if openid and account.identity is not None and "@" in account.identity:
-        fields["login_hint"] = account.identity
+    known = account.identity or account.owner
+    if openid and known is not None and is_email(known):
+        fields["login_hint"] = known
     shape, sent = behaviour.request, behaviour.redirect.sent_as or redirect
     fields["redirect_uri"] = sent
     fields = {shape.names.get(name, name): text for name, text in fields.items() if name not in shape.omit}

@@ -7,8 +7,9 @@ never its answers; an exit code that says whether a person (5) or something else
 from __future__ import annotations
 
 from datetime import datetime
+from typing import assert_never
 
-from reconciler.decide.identity import Identity, IdentityProblem
+from reconciler.decide.identity import Identity, IdentityProblem, Mismatch
 from reconciler.decide.remedy import REMEDIES
 from reconciler.decide.results import Outcome, Result
 from reconciler.errors import clean
@@ -121,17 +122,21 @@ def refresh_token_missing(account: DesiredAccount, behaviour: Behaviour) -> Resu
     )
 
 
-def identity_refused(account: DesiredAccount, found: Identity) -> Result:
+def identity_refused(account: DesiredAccount, found: Identity, wrong: Mismatch) -> Result:
     """Another person consented than the one who is meant to."""
     who = clean(found.email or found.subject, cap=80)
-    expected = (
-        f"not {clean(account.identity, cap=80)}" if account.identity else "not the one who consented before"
-    )
-    hint = (
-        f"sign in as {clean(account.identity, cap=80)} and run again"
-        if account.identity
-        else f"if that is meant, say so: `identity: {who}` in {account.location}"
-    )
+    match wrong:
+        case Mismatch.PINNED:
+            meant = clean(account.identity, cap=80)
+            expected, hint = f"not {meant}", f"sign in as {meant} and run again"
+        case Mismatch.OWNER:
+            owner = clean(account.owner, cap=80)
+            expected = f"and the account's owner is {owner}"
+            hint = f"sign in as {owner} and run again; {_say_so(account, who)}"
+        case Mismatch.STORED:
+            expected, hint = "not the one who consented before", _say_so(account, who)
+        case _:
+            assert_never(wrong)
     return ended(
         account,
         Reason.IDENTITY_CHANGED,
@@ -142,13 +147,20 @@ def identity_refused(account: DesiredAccount, found: Identity) -> Result:
     )
 
 
+def _say_so(account: DesiredAccount, who: str) -> str:
+    return f"if {who} is meant, say so: `identity: {who}` in {account.location}"
+
+
 def identity_unknown(account: DesiredAccount, problem: IdentityProblem) -> Result:
-    """It could not be checked who consented, though it matters here."""
+    """It could not be checked who consented, though it matters here; or what was given as proof does not hold."""
+    again = f"run again: reconciler consent {account.address.short}"
+    clock = "clock" in problem.message
     return ended(
         account,
         Reason.IDENTITY_CHANGED,
+        outcome=Outcome.REFUSED if problem.forged else Outcome.FAILED,
         error=f"it could not be checked who consented: {problem.message}; {UNCHANGED}",
-        hint=f"run again: reconciler consent {account.address.short}",
+        hint=f"set this machine's clock (timedatectl, or its time server), then {again}" if clock else again,
         code=FAILED,
     )
 

@@ -1,81 +1,60 @@
 """Whose grant it is: the subject behind a token answer, and whether that is the person who was meant to consent.
 
-Rules (OpenID Connect Core §§3.1.3.7, 5.3.2; RFC 7662 §2.2; RFC 9068 does not apply: access tokens are never read):
-- an ID token comes straight from the token endpoint over TLS, which stands in for its signature (§3.1.3.7, 6); its
-  `iss`, `aud`, `azp`, `exp` and `nonce` are checked; anything else in it is believed no further than the endpoint is;
-- userinfo whose `sub` is not the ID token's is refused;
-- a pinned identity is a subject, or an e-mail that the server does not call unverified;
+Rules (OpenID Connect Core §5.3.2; RFC 7662 §2.2; RFC 9068 does not apply: access tokens are never read):
+- userinfo whose `sub` is not the ID token's is refused; ID tokens are judged in `decide/id_token`;
+- a pinned identity is a subject, or an e-mail that the server does not call unverified; where one is pinned, it alone
+  counts: that is how a manifest says who else may consent;
+- else, where the account's `owner` is an e-mail address and the server vouches for the person's, they must be the same;
+- else whoever consented first may consent again, and nobody else;
 - texts found here name a person: they are compared and stored, and shown only where a person is told of a mismatch.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from typing import Any
 
-from reconciler.decide.answer_document import read_json_object, seconds_at, text_at, value_at
+from reconciler.decide.answer_document import read_json_object, value_at
 from reconciler.model.answer import NoAnswer, Outcome
 from reconciler.model.behaviour import IdentityRules
-from reconciler.model.secret import Document, Secret
+from reconciler.model.secret import Document
 
-_LEEWAY = timedelta(minutes=5)
-"""Between our clock and theirs."""
 _LONGEST_SUBJECT = 255
 """OpenID Connect Core §2: at most 255 ASCII characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`subject` is stable at this provider; `email` is what people know, None where it is not told or not verified."""
+    """`subject` is stable at this provider; `email` is what people know, None where it is not told or called unverified;
+    `verified`: the server vouches for it. `tenant`: the person's organisation, where the base knows a claim for it."""
 
     subject: str
     email: str | None = None
+    verified: bool = False
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityProblem:
-    """`message` is ours, one line. `transient`: asking again may help."""
+    """`message` is ours, one line. `transient`: asking again may help. `forged`: an answer that is there and does not hold,
+    which nobody may wave through."""
 
     message: str
     transient: bool = False
+    forged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TokenAudience:
-    """What an ID token is held against. `issuer` None: the server has no known issuer. `nonce` None: none was sent."""
+class Mismatch(Enum):
+    """Whom the person is not."""
 
-    issuer: str | None
-    client_id: str
-    nonce: Secret | None
-
-
-def read_id_token(id_token: Secret, *, audience: TokenAudience, now: datetime) -> Document | IdentityProblem:
-    """The claims of an ID token that is meant for us, fresh, and an answer to our request."""
-    parts = id_token.reveal().split(".")
-    if len(parts) != 3:
-        return IdentityProblem("the ID token is encrypted or no JWT")
-    try:
-        payload = base64.b64decode(parts[1] + "=" * (-len(parts[1]) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return IdentityProblem("the ID token is no JWT")
-    claims = read_json_object(payload)
-    if claims is None:
-        return IdentityProblem("the ID token is no JWT")
-    if audience.issuer is not None and text_at(claims, "iss") != audience.issuer:
-        return IdentityProblem("the ID token is from another issuer")
-    if not _is_for(claims, audience.client_id):
-        return IdentityProblem("the ID token is for another client")
-    expires = seconds_at(claims, "exp")
-    if expires is None or _is_past(expires, now - _LEEWAY):
-        return IdentityProblem("the ID token has expired (or this machine's clock is wrong)")
-    if audience.nonce is not None and not _same(text_at(claims, "nonce"), audience.nonce.reveal()):
-        return IdentityProblem("the ID token answers another request (nonce)")
-    return claims
+    PINNED = auto()
+    """The manifest's `identity`."""
+    OWNER = auto()
+    """The manifest's `owner`."""
+    STORED = auto()
+    """Who consented before."""
 
 
 def read_identity_answer(outcome: Outcome, *, introspection: bool) -> Document | IdentityProblem:
@@ -100,9 +79,15 @@ def identity_in(claims: Mapping[str, Any], rules: IdentityRules) -> Identity | I
     if subject is None:
         return IdentityProblem(f"the answer has no usable `{rules.claim}`")
     email = None if rules.email_claim is None else _text(value_at(claims, rules.email_claim))
-    if value_at(claims, "email_verified") in (False, "false"):
+    said = value_at(claims, "email_verified")
+    if said is False or said == "false":
         email = None
-    return Identity(subject, email)
+    # `email_verified` speaks of `email` (OpenID Connect Core §5.1), and of no other claim that a base reads a name from.
+    vouched = (
+        (said is True or said == "true") and email is not None and email == _text(value_at(claims, "email"))
+    )
+    tenant = None if rules.tenant_claim is None else _text(value_at(claims, rules.tenant_claim))
+    return Identity(subject, email, verified=vouched, tenant=tenant)
 
 
 def same_subject(claims: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -111,25 +96,35 @@ def same_subject(claims: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return one is None or two is None or one == two
 
 
-def is_expected(identity: Identity, *, pinned: str | None, stored: str | None) -> bool:
-    """True where this person may hold the grant: the pinned one, or, where none is pinned, the one who consented before."""
+def mismatch(
+    identity: Identity, *, pinned: str | None, stored: str | None, owner: str | None = None
+) -> Mismatch | None:
+    """Whom this person had to be and is not; None where they may hold the grant. `owner`: the manifest's, an e-mail
+    address or any other name (which is compared with nothing)."""
     if pinned is not None:
-        return identity.subject == pinned or (
-            identity.email is not None and identity.email.casefold() == pinned.casefold()
-        )
-    return stored is None or identity.subject == stored
+        same = identity.subject == pinned or (identity.email is not None and _is_same(identity.email, pinned))
+        return None if same else Mismatch.PINNED
+    vouched = identity.email if identity.verified else None
+    if owner is not None and is_email(owner) and vouched is not None and not _is_same(vouched, owner):
+        return Mismatch.OWNER
+    return None if stored is None or identity.subject == stored else Mismatch.STORED
 
 
-def _is_for(claims: Mapping[str, Any], client_id: str) -> bool:
-    said, party = value_at(claims, "aud"), value_at(claims, "azp")
-    audiences = said if isinstance(said, list) else [said]
-    if client_id not in [item for item in audiences if isinstance(item, str)]:
-        return False
-    return party is None or party == client_id
+def is_expected(
+    identity: Identity, *, pinned: str | None, stored: str | None, owner: str | None = None
+) -> bool:
+    """True where this person may hold the grant."""
+    return mismatch(identity, pinned=pinned, stored=stored, owner=owner) is None
 
 
-def _is_past(seconds: int, now: datetime) -> bool:
-    return seconds < (now - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
+def is_email(text: str) -> bool:
+    """True for what is written like one address: a name, one @, and a domain with a dot."""
+    name, at, domain = text.partition("@")
+    return at != "" and name != "" and "." in domain.strip(".") and "@" not in domain and not text.count(" ")
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
 
 
 def _text(value: Any) -> str | None:
@@ -137,7 +132,3 @@ def _text(value: Any) -> str | None:
         return None
     text = str(value)
     return text if text.isprintable() and 0 < len(text) <= _LONGEST_SUBJECT else None
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))

@@ -33,6 +33,7 @@ _ENDPOINTS = {
     "pushed_authorization_request_endpoint": "pushed_authorization_request",
     "jwks_uri": "jwks",
 }
+_MOST_ALGORITHMS = 20
 _NEEDED = ("token_endpoint", "authorization_endpoint")
 
 
@@ -51,6 +52,8 @@ class IssuerMetadata:
     scopes: tuple[str, ...]
     pushed_only: bool = False
     """Authorization requests must be pushed (RFC 9126 §5)."""
+    signing_algorithms: tuple[str, ...] = ()
+    """`id_token_signing_alg_values_supported`."""
     notes: tuple[str, ...] = field(default=())
 
 
@@ -134,6 +137,7 @@ def judge_metadata(issuer: str, body: bytes, *, loopback: bool = False) -> Issue
         or ("client_secret_basic",),
         scopes=_texts(value_at(document, "scopes_supported")),
         pushed_only=value_at(document, "require_pushed_authorization_requests") is True,
+        signing_algorithms=_algorithms(value_at(document, "id_token_signing_alg_values_supported")),
         notes=tuple(notes),
     )
 
@@ -143,6 +147,12 @@ def _checked(value: Any, *, loopback: bool) -> Url | None:
         return parse_url(value, allow_loopback_http=loopback) if isinstance(value, str) else None
     except ValueError:
         return None
+
+
+def _algorithms(value: Any) -> tuple[str, ...]:
+    """Names that look like algorithms (RFC 7518 §3.1), few: they are kept on record."""
+    named = (text for text in _texts(value)[:_MOST_ALGORITHMS] if text.isalnum() and len(text) <= 16)
+    return tuple(dict.fromkeys(named))
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -223,6 +223,7 @@ def with_discovery(behaviour: Behaviour, *, needs_registration: bool) -> Behavio
         or (GrantType.AUTHORIZATION_CODE in grants and given.authorization is None)
         or (GrantType.DEVICE_CODE in grants and given.device_authorization is None)
         or (behaviour.pushed_authorization is True and given.pushed_authorization_request is None)
+        or (behaviour.identity.source is IdentitySource.ID_TOKEN and given.jwks is None)
         or (needs_registration and given.registration is None)
     )
     if behaviour.issuer is None or behaviour.discovery or not wanted:

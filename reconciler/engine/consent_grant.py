@@ -4,7 +4,8 @@ Every way to consent ends here: browser, paste, device, web.
 
 Rules:
 - an answer without a refresh token, or a grant of another person, is refused with that provider's remedy;
-- who consented is compared with the pinned identity, or else with who consented before;
+- who consented is compared with the pinned identity, or else with the owner and with who consented before; an ID token
+  that does not hold is refused whoever is expected;
 - scopes are recorded as they were granted, and missing ones are named;
 - the client secret that just worked is noted as the last good one.
 """
@@ -21,7 +22,7 @@ from reconciler.decide.consent_words import (
     refresh_token_missing,
 )
 from reconciler.decide.grant_end import absolute_end
-from reconciler.decide.identity import Identity, IdentityProblem, is_expected
+from reconciler.decide.identity import Identity, IdentityProblem, mismatch
 from reconciler.decide.results import Result
 from reconciler.decide.token_response import TokenError, granted_scopes
 from reconciler.decide.trust import may_send_refresh_token
@@ -71,28 +72,24 @@ def _identify(
     now: datetime,
 ) -> Result:
     stored = stored_subject(run, account, provider)
-    found = establish_identity(run, provider, nonce=nonce, tokens=tokens, now=now)
-    warnings: tuple[str, ...] = ()
-    subject: str | None = None
-    match found:
+    established = establish_identity(run, provider, nonce=nonce, tokens=tokens, now=now)
+    warnings, identity = established.notes, established.identity
+    who: Identity | None = None
+    match identity:
         case Identity():
-            if not is_expected(found, pinned=account.identity, stored=stored):
-                return identity_refused(account, found)
-            subject = found.subject
+            wrong = mismatch(identity, pinned=account.identity, stored=stored, owner=account.owner)
+            if wrong is not None:
+                return identity_refused(account, identity, wrong)
+            who = identity
         case IdentityProblem():
-            if account.identity is not None or stored is not None:
-                return identity_unknown(account, found)
-            warnings = (f"who consented is not known: {found.message}",)
+            if identity.forged or account.identity is not None or stored is not None:
+                return identity_unknown(account, identity)
+            warnings += (f"who consented is not known: {identity.message}",)
         case None:
-            subject = None
+            pass
+    record = _record(account, provider, tokens=tokens, who=who, now=now)
     result = commit_consented_grant(
-        run,
-        account,
-        provider,
-        record=replace(
-            _record(account, provider, tokens=tokens, subject=subject, now=now), redirect_uri=redirect_uri
-        ),
-        tokens=tokens,
+        run, account, provider, record=replace(record, redirect_uri=redirect_uri), tokens=tokens
     )
     _note_success(run, provider)
     granted = granted_scopes(account.scopes, tokens.scope, provider.desired.behaviour.scopes)
@@ -103,7 +100,7 @@ def _identify(
 
 
 def _record(
-    account: DesiredAccount, provider: ReadyProvider, *, tokens: TokenSet, subject: str | None, now: datetime
+    account: DesiredAccount, provider: ReadyProvider, *, tokens: TokenSet, who: Identity | None, now: datetime
 ) -> GrantRecord:
     behaviour = provider.desired.behaviour
     record = GrantRecord(
@@ -113,7 +110,9 @@ def _record(
         client_id=provider.client.client_id,
         scopes=granted_scopes(account.scopes, tokens.scope, behaviour.scopes),
         requested_scopes=tuple(sorted(account.scopes)),
-        subject=subject,
+        subject=None if who is None else who.subject,
+        email="" if who is None else who.email or "",
+        tenant="" if who is None else who.tenant or "",
         consent_digest=account.consent_digest,
         consented_at=now,
         kept=tokens.kept,

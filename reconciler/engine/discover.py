@@ -34,6 +34,7 @@ class Found:
     issuer_in_response: bool = False
     pushed_only: bool = False
     """The issuer wants authorization requests pushed (RFC 9126 §5)."""
+    signing_algorithms: tuple[str, ...] = ()
     fresh: bool = False
     """The issuer was asked in this run."""
     notes: tuple[str, ...] = field(default=())
@@ -74,7 +75,15 @@ def find_endpoints(
     in_response = fetched.issuer_in_response if declared is None else declared
     endpoints = endpoints_in_use(desired, fetched.endpoints)
     notes = _notes(desired, fetched)
-    found = Found(endpoints, now, in_response, fetched.pushed_only, fresh=True, notes=notes)
+    found = Found(
+        endpoints,
+        now,
+        in_response,
+        fetched.pushed_only,
+        fetched.signing_algorithms,
+        fresh=True,
+        notes=notes,
+    )
     return _checked(desired, found)
 
 
@@ -122,7 +131,7 @@ def _recorded(desired: DesiredProvider, status: ProviderStatus | None) -> Found 
         return None
     declared = desired.behaviour.issuer_in_response
     in_response = status.issuer_in_response if declared is None else declared
-    return Found(endpoints, status.discovered_at, in_response, status.pushed_only)
+    return Found(endpoints, status.discovered_at, in_response, status.pushed_only, status.signing_algorithms)
 
 
 def _checked(desired: DesiredProvider, found: Found) -> Found:

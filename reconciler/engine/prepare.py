@@ -153,6 +153,7 @@ def _record(run: Run, desired: DesiredProvider, found: Found) -> None:
             discovered_at=found.at,
             issuer_in_response=found.issuer_in_response,
             pushed_only=found.pushed_only,
+            signing_algorithms=found.signing_algorithms,
         )
 
     write_status(run, desired.address, change=change)

@@ -65,6 +65,7 @@ def applied_status(run: Run, applied: Applied) -> Change:
             discovered_at=found.at,
             issuer_in_response=found.issuer_in_response,
             pushed_only=found.pushed_only,
+            signing_algorithms=found.signing_algorithms,
             redirect_uri=next(iter(desired.redirect_uris), ""),
             record_version=applied.record_version,
             applied_at=now,

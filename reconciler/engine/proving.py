@@ -79,32 +79,32 @@ def _judge(
     now: datetime,
 ) -> Proof:
     account = work.account
-    found = establish_identity(run, _tells(work.provider, tokens), nonce=None, tokens=tokens, now=now)
-    subject: str | None = None
-    warnings: tuple[str, ...] = ()
+    asked = establish_identity(run, _tells(work.provider, tokens), nonce=None, tokens=tokens, now=now)
+    found, warnings = asked.identity, asked.notes
+    who: Identity | None = None
     expected = imported.subject or None
     match found:
         case Identity():
             stored = expected if account.identity is None else None
-            if not is_expected(found, pinned=account.identity, stored=stored):
+            if not is_expected(found, pinned=account.identity, stored=stored, owner=account.owner):
                 kept = _give_place_back(run, work, ended, record=record, now=now)
                 refused = import_of_another(account, found, kept=kept, expected=imported.subject)
                 return Proof(ended, refused)
-            subject = found.subject
+            who = found
         case IdentityProblem():
             if found.transient:
                 # What was brought stays where it is: the next run asks again.
                 raise ProviderUnreachable(
                     f"{account.address}: whose token it is was not told: {found.message}"
                 )
-            if account.identity is not None or expected is not None:
+            if found.forged or account.identity is not None or expected is not None:
                 kept = _give_place_back(run, work, ended, record=record, now=now)
                 return Proof(ended, import_of_unknown(account, found, kept=kept))
-            warnings = (f"whose token it is is not known: {found.message}",)
+            warnings += (f"whose token it is is not known: {found.message}",)
         case None:
             if expected is not None:
-                warnings = ("whose token it is cannot be checked: its provider does not tell",)
-    proved = _proved(work, record, imported=imported, tokens=tokens, subject=subject)
+                warnings += ("whose token it is cannot be checked: its provider does not tell",)
+    proved = _proved(work, record, imported=imported, tokens=tokens, who=who)
     version, written = _write(run, work, proved, cas=ended.version)
     run.failpoint("import.proved")
     return Proof(replace(ended, record=written, version=version), warnings=warnings)
@@ -122,7 +122,7 @@ def _tells(provider: ReadyProvider, tokens: TokenSet) -> ReadyProvider:
 
 
 def _proved(
-    work: RefreshWork, record: GrantRecord, *, imported: Imported, tokens: TokenSet, subject: str | None
+    work: RefreshWork, record: GrantRecord, *, imported: Imported, tokens: TokenSet, who: Identity | None
 ) -> GrantRecord:
     behaviour = work.provider.desired.behaviour
     scopes = record.scopes
@@ -131,7 +131,9 @@ def _proved(
     ends = record.refresh_expires_at or absolute_end(record, behaviour.refresh_token)
     return replace(
         record,
-        subject=subject,
+        subject=None if who is None else who.subject,
+        email="" if who is None else who.email or "",
+        tenant="" if who is None else who.tenant or "",
         scopes=scopes,
         refresh_expires_at=ends,
         imported=replace(imported, proved=True, replaced=0),

@@ -100,6 +100,7 @@ def ready_with(
         issuer=desired.behaviour.issuer,
         issuer_in_response=prepared.found.issuer_in_response,
         pushes_authorization=prepared.found.pushed_only if pushed is None else pushed,
+        signing_algorithms=prepared.found.signing_algorithms,
         metadata_version=observed.metadata.current_version if observed.metadata else 0,
         redirect_uri=next(iter(desired.redirect_uris), None),
         notes=prepared.found.notes,

@@ -179,6 +179,10 @@ class IdentityRules(Spec):
     email_claim: Line | None = Field(
         None, description="field with a name that people know: e-mail or user name"
     )
+    tenant_claim: Line | None = Field(None, description="field with the id of the person's organisation")
+    issuer: Line | None = Field(
+        None, description="what `iss` of the ID token is, where not the server's issuer; {claim} for a claim"
+    )
     scopes: tuple[Line, ...] = Field(
         (), description="added where an account says whose `identity` it must be"
     )

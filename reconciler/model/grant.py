@@ -155,6 +155,10 @@ class GrantRecord:
     """Granted scopes, sorted."""
     requested_scopes: tuple[str, ...] = ()
     subject: str | None = None
+    email: str = ""
+    """What people know the person by, as the provider told it; '' where it did not."""
+    tenant: str = ""
+    """Their organisation at the provider; '' where the base knows no claim for it."""
     consent_digest: str = ""
     consented_at: datetime | None = None
     refresh_expires_at: datetime | None = None

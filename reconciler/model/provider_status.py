@@ -57,6 +57,8 @@ class ProviderStatus:
     issuer_in_response: bool = False
     pushed_only: bool = False
     """The issuer's metadata wants authorization requests pushed (RFC 9126 §5)."""
+    signing_algorithms: tuple[str, ...] = ()
+    """What the issuer announces for ID tokens."""
     redirect_uri: str = ""
     record_version: int = 0
     """KV version of the registration record, for dynamic ones."""
@@ -95,6 +97,7 @@ class ProviderStatus:
             "discovered-at": instant_text(self.discovered_at),
             "issuer-in-response": "true" if self.issuer_in_response else "",
             "pushed-only": "true" if self.pushed_only else "",
+            "signing-algorithms": " ".join(self.signing_algorithms),
             "redirect-uri": self.redirect_uri,
             "record-version": str(self.record_version),
             "intent-op": self.intent_op,
@@ -140,6 +143,7 @@ class ProviderStatus:
             discovered_at=read_instant(texts.get("discovered-at", "")),
             issuer_in_response=texts.get("issuer-in-response") == "true",
             pushed_only=texts.get("pushed-only") == "true",
+            signing_algorithms=tuple(texts.get("signing-algorithms", "").split()),
             redirect_uri=texts.get("redirect-uri", ""),
             record_version=read_whole(texts.get("record-version", "")) or 0,
             intent_op=texts.get("intent-op", ""),

@@ -52,6 +52,8 @@ class ReadyProvider:
     issuer_in_response: bool = False
     pushes_authorization: bool = False
     """The authorization request is pushed before the person is sent there (RFC 9126)."""
+    signing_algorithms: tuple[str, ...] = ()
+    """What the issuer announces for ID tokens; empty: nothing is known."""
     secret_version: int | None = None
     """KV version of the client secret in `client`; None for public and dynamic clients."""
     last_good: ClientCredentials | None = None

@@ -90,7 +90,7 @@ class Peer:
     def request(self, *, client: ClientCredentials | None = None) -> AuthorizationRequest:
         provider = self.provider if client is None else self.with_client(client)
         return plan_authorization(
-            provider, make_account(scopes=self.scopes), redirect=CALLBACK, nonces=NONCES
+            provider, make_account(owner=None, scopes=self.scopes), redirect=CALLBACK, nonces=NONCES
         )
 
     def with_client(self, client: ClientCredentials) -> ReadyProvider:
@@ -393,6 +393,7 @@ def discovered(
         client=client,
         issuer=metadata.issuer,
         issuer_in_response=metadata.issuer_in_response,
+        signing_algorithms=metadata.signing_algorithms,
     )
 
 

@@ -68,7 +68,7 @@ def by_device(
     world = ConsentWorld()
     clock = Hurried(sleeps)
     run = replace(world.run, endpoint=peer.endpoint, clock=clock, entropy=SystemEntropy())
-    account = make_account(grant=GrantType.DEVICE_CODE, scopes=scopes)
+    account = make_account(owner=None, grant=GrantType.DEVICE_CODE, scopes=scopes)
     lasts = timedelta(minutes=5)
     return world, consent_by_device(run, account, provider, ask=OtherDevice(uses), lasts=lasts)
 

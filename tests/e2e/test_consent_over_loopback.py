@@ -91,7 +91,7 @@ def visits_sandbox(subject: str) -> Callable[[str, str], object]:
 )
 def test_a_person_consents_at_the_sandbox(source):
     with loopback_client() as http, sandboxed(http) as peer:
-        account = make_account(scopes=("openid", "profile", "offline_access"))
+        account = make_account(owner=None, scopes=("openid", "profile", "offline_access"))
         world, result = run_consent(
             with_identity(peer.provider, source), account, visits_sandbox("ana@example.com")
         )
@@ -104,7 +104,7 @@ def test_a_person_consents_at_the_sandbox(source):
 
 def test_a_scope_that_is_unticked_at_the_sandbox_is_named():
     with loopback_client() as http, sandboxed(http) as peer:
-        account = make_account(scopes=("offline_access", "openid", "profile"))
+        account = make_account(owner=None, scopes=("offline_access", "openid", "profile"))
         _, result = run_consent(
             peer.provider,
             account,
@@ -120,7 +120,7 @@ def test_a_person_denies_at_the_sandbox():
         httpx.get(sandbox_person.press_deny(link))
 
     with loopback_client() as http, sandboxed(http) as peer:
-        world, result = run_consent(peer.provider, make_account(scopes=("profile",)), denies)
+        world, result = run_consent(peer.provider, make_account(owner=None, scopes=("profile",)), denies)
         assert (result.outcome, result.code) == (Outcome.REFUSED, 5)
         assert world.store.writes() == []
 
@@ -129,7 +129,7 @@ def test_a_server_that_redirects_the_exchange_elsewhere_gets_nothing():
     with Sandbox(SandboxConfig()) as attacker, loopback_client() as http, sandboxed(http) as peer:
         peer.server.add_fault(faults.redirect("token", f"{attacker.url}/token"))
         world, result = run_consent(
-            peer.provider, make_account(scopes=("profile",)), visits_sandbox("ana@example.com")
+            peer.provider, make_account(owner=None, scopes=("profile",)), visits_sandbox("ana@example.com")
         )
         assert (result.outcome, result.code) == (Outcome.FAILED, 4)
         assert "HTTP 30" in result.error
@@ -144,7 +144,7 @@ def test_a_person_consents_at_a_certified_server(oidc_provider: OidcServer):
 
     with loopback_client() as http:
         peer = certified(http, oidc_provider)
-        account = make_account(scopes=("offline_access", "openid", "read"))
+        account = make_account(owner=None, scopes=("offline_access", "openid", "read"))
         world, result = run_consent(with_identity(peer.provider, IdentitySource.ID_TOKEN), account, visits)
         assert (result.outcome, result.warnings) == (Outcome.DONE, ()), result
         grant = world.grant(account)

@@ -173,6 +173,7 @@ class ConsentWorld:
                 authorization=parse_url(f"{SERVER}/authorize", allow_loopback_http=True),
                 userinfo=trusted(f"{SERVER}/userinfo"),
                 introspection=trusted(f"{SERVER}/introspect"),
+                jwks=parse_url(f"{SERVER}/jwks", allow_loopback_http=True),
                 device_authorization=trusted(f"{SERVER}/device_authorization"),
             ),
             client=ClientCredentials("client", Secret("client-secret"), ClientAuth.POST),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from reconciler.model.state import DeletionPolicy, GrantType
 from reconciler.model.status import ProviderStatus
 from tests.engine.consent_world import LAYOUT, ConsentWorld, Denies, Person, WalksAway
 from tests.simulators.manifests import make_account, make_behaviour
+from tests.simulators.signer import Signer
 from tests.simulators.token_endpoint import Fault, answer
 
 WEB = "https://accounts.acme.example/callback"
@@ -430,3 +432,154 @@ def test_no_secret_is_in_what_is_said():
     secrets = [world.published(account), *world.server.families, person.asked["state"]]
     assert not [secret for secret in secrets if secret and secret in shown]
     assert isinstance(world.run, Run)
+
+
+# ------------------------------------------------------------------------------------------------- who it was, by proof
+
+ID_TOKEN = {"source": "id-token", "email_claim": "email", "tenant_claim": "tid"}
+OPENID = ("openid", "read")
+
+
+def signing(**claims: Any) -> ConsentWorld:
+    world = ConsentWorld(behaviour=make_behaviour(identity=ID_TOKEN), issuer="http://127.0.0.1:9400")
+    world.server.signer = Signer(claims=claims)
+    return world
+
+
+def test_subject_address_and_tenant_of_a_signed_id_token_are_recorded():
+    world, account = signing(tid="acme"), make_account(scopes=OPENID)
+    result = world.consent(account)
+    assert (result.outcome, result.warnings) == (Outcome.DONE, ()), result
+    grant = world.grant(account)
+    assert grant is not None
+    assert (grant.subject, grant.email, grant.tenant) == ("ana", "ana@example.com", "acme")
+
+
+@pytest.mark.parametrize(
+    ("claims", "words"),
+    [
+        ({"iss": "https://evil.example"}, "another issuer"),
+        ({"aud": "another"}, "another client"),
+        ({"nonce": "another"}, "another request"),
+        ({"nonce": ...}, "another request"),
+        ({"exp": 0}, "expired"),
+    ],
+)
+def test_an_id_token_that_does_not_hold_is_refused_whoever_is_expected(claims, words):
+    world, account = signing(**claims), make_account(scopes=OPENID, owner=None)
+    result = world.consent(account)
+    assert (result.outcome, result.reason, result.code) == (Outcome.REFUSED, "IdentityChanged", 4)
+    assert words in result.error
+    assert world.store.writes() == []
+
+
+def test_a_signature_that_its_server_does_not_publish_is_refused():
+    world, account = signing(), make_account(scopes=OPENID)
+    assert world.server.signer is not None
+    world.server.signer.published = False
+    result = world.consent(account)
+    assert "does not publish" in result.error
+    assert world.store.writes() == []
+
+
+def test_keys_that_cannot_be_fetched_are_asked_for_again_and_then_a_warning_or_a_refusal():
+    world, account = signing(), make_account(scopes=OPENID)
+    world.server.keys_faults.extend([Fault.NOT_SENT, answer(503, {})])
+    assert world.consent(account).warnings == ()
+    world.server.keys_faults.extend([Fault.NOT_SENT] * 3)
+    refused = world.consent(account)
+    assert (refused.outcome, refused.code) == (Outcome.FAILED, 4)
+    assert "the server's keys: connection refused" in refused.error
+    first = make_account("team/first", scopes=OPENID)
+    world.server.keys_faults.extend([Fault.NOT_SENT] * 3)
+    assert "who consented is not known" in world.consent(first).warnings[0]
+
+
+def test_a_signature_that_cannot_be_checked_is_said():
+    world, account = signing(), make_account(scopes=OPENID)
+    provider = world.provider
+    without = replace(provider, endpoints=replace(provider.endpoints, jwks=None))
+    result = world.consent(account, provider=without)
+    assert result.outcome is Outcome.DONE
+    assert "signature was not checked" in result.warnings[0]
+
+
+def test_a_clock_that_is_wrong_is_said_with_by_how_much_and_what_to_do():
+    world, account = signing(), make_account(scopes=OPENID)
+    ahead = int(world.clock.now().timestamp()) + 7200
+    assert world.server.signer is not None
+    world.server.signer.claims = {"iat": ahead, "exp": ahead + 3600}
+    result = world.consent(account)
+    assert "clock is 2 h behind the provider's" in result.error
+    assert "set this machine's clock" in result.hint
+    assert world.store.writes() == []
+
+
+def test_another_person_than_the_owner_is_refused_where_the_provider_vouches_for_them():
+    world, account = signing(), make_account(scopes=OPENID, owner="ana@example.com")
+    refused = world.consent(account, person=world.person(subject="bob"))
+    assert (refused.reason, refused.code) == ("IdentityChanged", 5)
+    assert "bob@example.com consented, and the account's owner is ana@example.com" in refused.error
+    assert "sign in as ana@example.com" in refused.hint
+    assert "identity: bob@example.com" in refused.hint
+    assert world.store.writes() == []
+    said = make_account(scopes=OPENID, owner="ana@example.com", identity="bob@example.com")
+    assert world.consent(said, person=world.person(subject="bob")).outcome is Outcome.DONE
+
+
+def test_an_owner_is_no_bar_where_nobody_vouches_for_an_address():
+    world, account = signing(email_verified=...), make_account(scopes=OPENID, owner="ana@example.com")
+    assert world.consent(account, person=world.person(subject="bob")).outcome is Outcome.DONE
+
+
+def test_the_owner_is_told_to_the_provider_where_it_is_an_address():
+    world, person = signing(), ConsentWorld().person()
+    world.consent(make_account(scopes=OPENID), person=person)
+    assert person.asked["login_hint"] == "ana@example.com"
+
+
+def test_an_injected_code_is_noticed_by_its_nonce_even_where_the_server_ignores_pkce():
+    """RFC 9700 §4.5.3: the attacker's own code, in our callback with our state, at a server that drops PKCE."""
+    world, account = signing(), make_account(scopes=OPENID, owner=None)
+
+    class Injected(Person):
+        def answers(self) -> list[str]:
+            stolen = self.server.authorize(
+                client_id="client", redirect_uri=self.asked["redirect_uri"], challenge=None,
+                subject="mallory", scope=OPENID, nonce="the attacker's",
+            )  # fmt: skip
+            return [self.back(code=stolen.reveal())]
+
+    result = world.consent(account, person=world.person(Injected))
+    assert result.outcome is Outcome.REFUSED
+    assert "another request (nonce)" in result.error
+    assert world.store.writes() == []
+
+
+def test_an_injected_code_is_refused_by_a_server_that_keeps_pkce():
+    world, account = ConsentWorld(), make_account()
+
+    class Injected(Person):
+        def answers(self) -> list[str]:
+            stolen = self.server.authorize(
+                client_id="client",
+                redirect_uri=self.asked["redirect_uri"],
+                challenge="the attacker's",
+                subject="mallory",
+            )
+            return [self.back(code=stolen.reveal())]
+
+    result = world.consent(account, person=world.person(Injected))
+    assert (result.outcome, result.code) == (Outcome.FAILED, 4)
+    assert "invalid_grant" in result.error
+    assert world.store.writes() == []
+
+
+@pytest.mark.parametrize("source", ["none", "token-response"])
+def test_a_nonce_is_checked_whatever_the_identity_is_read_from(source):
+    world = ConsentWorld(behaviour=make_behaviour(identity={"source": source}))
+    world.server.signer = Signer(claims={"nonce": "another"})
+    world.server.extra = {"sub": "ana"}
+    result = world.consent(make_account(scopes=OPENID))
+    assert "another request (nonce)" in result.error
+    assert world.store.writes() == []

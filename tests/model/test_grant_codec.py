@@ -66,6 +66,8 @@ FULL = GrantRecord(
     removal=Removal(DeletionPolicy.REVOKE, True, "client", "provider/a/b", "https://as.example.com/revoke"),
     forgotten=True,
     owner="reconciler/default",
+    email="ana@example.com",
+    tenant="acme",
     imported=Imported(T0, "ana@laptop", "c0ffee1", proved=True, replaced=3, subject="ana"),
 )
 

@@ -26,10 +26,11 @@ from urllib.parse import urlsplit
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
 from reconciler.model.assertion import Assertion
 from reconciler.model.behaviour import ClientAuth, RequestShape, Rotation
-from reconciler.model.endpoint import TrustedUrl, parse_url
+from reconciler.model.endpoint import TrustedUrl, Url, parse_url
 from reconciler.model.ready import ClientCredentials
 from reconciler.model.secret import Secret, SecretBytes
 from reconciler.ports import PLAIN_REQUEST
+from tests.simulators.signer import Signer
 
 JSON_HEADERS = {"content-type": "application/json", "cache-control": "no-store"}
 
@@ -58,6 +59,7 @@ class Family:
     client_id: str
     subject: str
     scope: tuple[str, ...]
+    nonce: str | None = None
     generation: int = 0
     current: str = ""
     revoked: bool = False
@@ -136,6 +138,12 @@ class TokenEndpointSimulator:
     """Device code -> who waits."""
     device_lifetime: timedelta = timedelta(minutes=10)
     device_interval: timedelta = timedelta(seconds=5)
+    signer: Signer | None = None
+    """Signs ID tokens at a person's consent; None: there are none."""
+    email_verified: bool | None = None
+    """What userinfo says of it; None: nothing."""
+    keys_faults: deque[Fault | HttpAnswer | NoAnswer] = field(default_factory=deque)
+    """The same as `faults` for requests of the public keys."""
     device_extra: dict[str, Any] = field(default_factory=dict)
     """Merged into the answer of the device authorization endpoint; a value of `...` removes the field."""
     _serial: Any = field(default_factory=lambda: count(1))
@@ -233,7 +241,17 @@ class TokenEndpointSimulator:
             family = self.access_tokens.get(bearer.reveal())
             if family is None or family.revoked:
                 return answer(401, {"error": "invalid_token"})
-            return answer(200, {"sub": family.subject, "email": f"{family.subject}@example.com"})
+            claims: dict[str, Any] = {"sub": family.subject, "email": f"{family.subject}@example.com"}
+            if self.email_verified is not None:
+                claims["email_verified"] = self.email_verified
+            return answer(200, claims)
+
+    def fetch(self, url: Url) -> Outcome:
+        """The public keys."""
+        if self.keys_faults:
+            fault = self.keys_faults.popleft()
+            return _no_answer(fault) if isinstance(fault, Fault) else fault
+        return answer(200, self.signer.public_keys() if self.signer else {"keys": []})
 
     def delete(self, url: TrustedUrl, *, bearer: Secret) -> Outcome:
         """The end of everything that the token's owner granted to its client, at a server with such an endpoint."""
@@ -340,9 +358,11 @@ class TokenEndpointSimulator:
             return answer(400, {"error": "invalid_grant", "error_description": "no such code"})
         if code.challenge is not None and code.challenge != _s256(form.get("code_verifier", "")):
             return answer(400, {"error": "invalid_grant", "error_description": "wrong code_verifier"})
-        family = Family(client_id, code.subject, code.scope, refresh_expires_at=self._refresh_end())
+        family = Family(
+            client_id, code.subject, code.scope, code.nonce, refresh_expires_at=self._refresh_end()
+        )
         refresh = self._next_refresh(family) if self.issues_refresh_token else None
-        return self._issue(family, code.scope, refresh=refresh)
+        return self._issue(family, code.scope, refresh=refresh, signs=True)
 
     def _begin_device(self, form: Mapping[str, str], client_id: str) -> HttpAnswer:
         number = next(self._serial)
@@ -378,10 +398,15 @@ class TokenEndpointSimulator:
         del self.devices[form["device_code"]]
         family = Family(client_id, device.subject, device.scope, refresh_expires_at=self._refresh_end())
         refresh = self._next_refresh(family) if self.issues_refresh_token else None
-        return self._issue(family, device.scope, refresh=refresh)
+        return self._issue(family, device.scope, refresh=refresh, signs=True)
 
     def _issue(
-        self, family: Family | None, scope: tuple[str, ...] | list[str], *, refresh: str | None = None
+        self,
+        family: Family | None,
+        scope: tuple[str, ...] | list[str],
+        *,
+        refresh: str | None = None,
+        signs: bool = False,
     ) -> HttpAnswer:
         token = f"access-{next(self._serial)}"
         self.access_tokens[token] = family
@@ -393,6 +418,10 @@ class TokenEndpointSimulator:
         }
         if refresh is not None:
             body["refresh_token"] = refresh
+        if signs and family is not None and self.signer is not None:
+            body["id_token"] = self.signer.id_token(
+                family.subject, family.client_id, family.nonce, self.now()
+            )
         body |= self.extra
         return answer(200, {k: v for k, v in body.items() if v is not ...})
 

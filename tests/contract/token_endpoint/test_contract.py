@@ -8,10 +8,10 @@ import pytest
 
 from reconciler.adapters.token_endpoint import HttpTokenEndpoint
 from reconciler.decide.authorization import Callback, CallbackRefused, Refusal
+from reconciler.decide.id_token import TokenAudience, read_id_token, read_keys
 from reconciler.decide.identity import (
-    TokenAudience,
+    IdentityProblem,
     identity_in,
-    read_id_token,
     read_identity_answer,
     same_subject,
 )
@@ -174,7 +174,17 @@ def test_the_id_token_is_for_us_and_agrees_with_userinfo(peer: Peer):
     assert tokens.access_token is not None
     assert peer.provider.endpoints.userinfo is not None
     audience = TokenAudience(peer.provider.issuer, peer.provider.client.client_id, NONCES.nonce)
-    claims = read_id_token(tokens.id_token, audience=audience, now=peer.now())
+    assert peer.provider.endpoints.jwks is not None
+    keys = read_keys(peer.endpoint.fetch(peer.provider.endpoints.jwks))
+    assert not isinstance(keys, IdentityProblem)
+    claims = read_id_token(
+        tokens.id_token,
+        audience=audience,
+        now=peer.now(),
+        keys=keys,
+        algorithms=peer.provider.signing_algorithms,
+    )
+    assert peer.provider.signing_algorithms
     assert isinstance(claims, Document), claims
     told = read_identity_answer(
         peer.endpoint.get(peer.provider.endpoints.userinfo, bearer=tokens.access_token), introspection=False

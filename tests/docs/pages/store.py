@@ -63,6 +63,7 @@ PROVIDER_KEYS = {
     "endpoints": "every endpoint in use",
     "discovered-at": "when the issuer's metadata was last read",
     "pushed-only": "`true` where the issuer wants authorization requests pushed (RFC 9126)",
+    "signing-algorithms": "how the issuer says that it signs ID tokens",
     "issuer-in-response": "`true` where callbacks carry `iss`",
     "redirect-uri": "as registered",
     "record-version": "version of the registration record, for dynamic ones",
@@ -177,7 +178,7 @@ def _provider() -> dict[str, str]:
     return ProviderStatus(
         managed_by="x", manifest_digest="x", registration="x", registered_at=now, client_id="x", secret_path="x",
         secret_version=1, good_secret_version=1, issuer="x", endpoints={"x": "x"}, discovered_at=now,
-        issuer_in_response=True,
+        issuer_in_response=True, signing_algorithms=("x",),
         pushed_only=True, redirect_uri="x", record_version=1, intent_op="x", intent_since=now,
         client_secret_expires_at=now, client_digest="x", removed_at=now, protect=True, source="x", commit="x", tool="x",
         circuit=Circuit(ErrorClass.CLIENT, Reason.CLIENT_REFUSED, now, now, "x", 1),
