@@ -13,13 +13,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from reconciler.decide.changes import Blocked
 from reconciler.decide.status_view import AccountReport, StatusReport
 from reconciler.engine.observe import observe
 from reconciler.engine.status import make_status
+from reconciler.engine.used_marks import sweep
 from reconciler.errors import PathDenied, ReconcilerError, UsageError, clean
 from reconciler.model.desired import Desired, DesiredAccount, DesiredProvider
 from reconciler.model.names import Address, Kind
@@ -88,6 +89,7 @@ class _State:
     signature: str
     next_look: float
     wanted: bool = False
+    swept: date | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -198,7 +200,21 @@ class Lookout:
             with state.lock:
                 state.view, state.signature = view, signature
             self._back.run.events.info("looked", accounts=len(view.rows))
+            self._sweep()
         self._plan_next(started)
+
+    def _sweep(self) -> None:
+        """Once a day, marks that prove nothing any more go."""
+        today = self._back.run.clock.now().date()
+        if self._state.swept == today:
+            return
+        self._state.swept = today
+        try:
+            removed = sweep(self._back.run)
+        except ReconcilerError as error:
+            self._back.run.events.warning("sweep-failed", error=type(error).__name__)
+        else:
+            self._back.run.events.info("swept", marks=removed)
 
     def _look(self, desired: Desired) -> View:
         back = self._back

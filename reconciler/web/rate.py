@@ -23,6 +23,7 @@ class Allowance:
 
 ALLOWANCES = {
     "page": Allowance(1000, 6000),
+    "account": Allowance(120, 120),
     "look": Allowance(5, 6),
     "consent": Allowance(20, 30),
     "link": Allowance(30, 30),

@@ -35,6 +35,7 @@ def add_account_views(app: Flask, site: Site) -> None:
 
 def closeup(site: Site, namespace: str, name: str, *, visitor: Visitor | None) -> Closeup:
     """The account, looked at anew. Refused (404) where it is not there, or not for this visitor; None sees any."""
+    check_rate(site, "account")
     found = None
     if is_name(namespace) and is_name(name):
         found = _for(site, account_address(namespace, name), visitor=visitor)
