@@ -14,7 +14,7 @@ from reconciler.cli.options import DURATION, common_flags, flag, manifests_flag,
 @click.argument("address")
 @manifests_flag
 @output_flag("text", "json")
-@flag("--public-url", metavar="URL", help="Where browsers find the page: https://accounts.acme.example.")
+@flag("--accounts-url", metavar="URL", help="Where browsers find the page: https://accounts.acme.example.")
 @flag("--valid", type=DURATION, default="7d", show_default=True, help="How long the link works; 30d at most.")
 @flag("--print", "show", is_flag=True, help="Print the link, for you to hand to the owner and nobody else.")
 @common_flags
@@ -22,7 +22,7 @@ def consent_link(
     address: str,
     manifests: str,
     output: str,
-    public_url: str | None,
+    accounts_url: str | None,
     valid: timedelta,
     show: bool,
     **options: Any,
@@ -42,11 +42,11 @@ def consent_link(
     from reconciler.web.site import parse_public
 
     session = make_session(options)
-    if public_url is None:
+    if accounts_url is None:
         raise UsageError(
-            "where is the page?", hint="give --public-url or RECONCILER_PUBLIC_URL, as for serve"
+            "where is the page?", hint="give --accounts-url or RECONCILER_ACCOUNTS_URL, as for serve"
         )
-    public = str(parse_public(public_url))
+    public = str(parse_public(accounts_url))
     if not timedelta(minutes=1) <= valid <= LONGEST_LIFE:
         raise UsageError(f"--valid is between 1m and {LONGEST_LIFE.days}d")
     desired = read_desired(session, manifests)

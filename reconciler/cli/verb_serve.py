@@ -15,7 +15,7 @@ from reconciler.cli.options import DURATION, common_flags, flag, jobs_flag, mani
 @flag(
     "--listen", default="127.0.0.1:8080", show_default=True, metavar="ADDRESS:PORT", help="Where to listen."
 )
-@flag("--public-url", metavar="URL", help="Where browsers find the page: https://accounts.acme.example.")
+@flag("--accounts-url", metavar="URL", help="Where browsers find the page: https://accounts.acme.example.")
 @flag(
     "--login",
     type=click.Choice(["none", "oidc", "proxy"]),
@@ -54,7 +54,7 @@ from reconciler.cli.options import DURATION, common_flags, flag, jobs_flag, mani
 )
 @jobs_flag
 @common_flags
-def serve(manifests: str, listen: str, public_url: str | None, jobs: int, **options: Any) -> int:
+def serve(manifests: str, listen: str, accounts_url: str | None, jobs: int, **options: Any) -> int:
     """Serve the Accounts page: which accounts need a person, and a button to connect them.
 
     Listens until SIGTERM or Ctrl-C. Manifests are read again when they change.
@@ -74,7 +74,7 @@ def serve(manifests: str, listen: str, public_url: str | None, jobs: int, **opti
     every = options["observe_every"]
     if every < timedelta(seconds=1):
         raise UsageError("--observe-every is at least one second")
-    public = public_of(public_url, listen=address, login=LoginMode(options["login"]))
+    public = public_of(accounts_url, listen=address, login=LoginMode(options["login"]))
     settings = _settings(session, options, listen=address, public=public)
     check_site(settings)
     try:

@@ -102,7 +102,7 @@ def parse_public(text: str) -> Origin:
         return parse_origin(text.rstrip("/"), allow_loopback_http=True)
     except ValueError as problem:
         raise UsageError(
-            f"--public-url '{clean(text, cap=120)}' is no address of a site: {problem}",
+            f"--accounts-url '{clean(text, cap=120)}' is no address of a site: {problem}",
             hint="write https://accounts.acme.example, without a path",
         ) from None
 
@@ -117,7 +117,7 @@ def public_of(text: str | None, *, listen: tuple[str, int], login: LoginMode) ->
     if login is LoginMode.NONE:
         raise _for_this_machine()
     raise UsageError(
-        "--public-url is missing", hint="say where browsers find the page: https://accounts.acme.example"
+        "--accounts-url is missing", hint="say where browsers find the page: https://accounts.acme.example"
     )
 
 
@@ -139,4 +139,4 @@ def check_site(settings: SiteSettings) -> None:
             "a login without a rule lets nobody in", hint="add --allow domain:acme.example=* or the like"
         )
     if not (settings.secure or settings.public.is_loopback):
-        raise UsageError("--public-url must be https", hint="put a proxy with TLS before the page")
+        raise UsageError("--accounts-url must be https", hint="put a proxy with TLS before the page")

@@ -97,18 +97,18 @@ def test_what_is_no_rule_is_refused(text: str):
     [
         (("--listen", "0.0.0.0:8080"), "for this machine alone"),
         (("--listen", "[::]:8080"), "for this machine alone"),
-        (("--public-url", "https://accounts.example.com"), "for this machine alone"),
+        (("--accounts-url", "https://accounts.example.com"), "for this machine alone"),
         (("--listen", "8080"), "ADDRESS:PORT"),
         (("--login", "oidc"), "--oidc-issuer"),
         (("--login", "proxy"), "shared secret"),
         (("--login", "oidc", "--oidc-issuer", "https://idp.example", "--oidc-client-id", "x"), "lets nobody in"),
         (
             ("--login", "oidc", "--oidc-issuer", "https://idp.example", "--oidc-client-id", "x", "--allow",
-             "domain:example.com=*", "--listen", "0.0.0.0:8080"), "--public-url is missing",
+             "domain:example.com=*", "--listen", "0.0.0.0:8080"), "--accounts-url is missing",
         ),
         (
             ("--login", "oidc", "--oidc-issuer", "https://idp.example", "--oidc-client-id", "x", "--allow",
-             "domain:example.com=*", "--public-url", "http://accounts.example.com"), "https",
+             "domain:example.com=*", "--accounts-url", "http://accounts.example.com"), "https",
         ),
         (("--allow", "everybody"), "no rule of access"),
         (("--observe-every", "0s"), "at least one second"),

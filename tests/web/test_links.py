@@ -51,7 +51,7 @@ def site(town: Town) -> Iterator[SiteWorld]:
 
 
 def link(town: Town, account: str = "sales/crm", *flags: str, expect: int = 0) -> str:
-    said = town.desk.run("consent-link", account, "--public-url", PUBLIC, "--print", *flags, expect=expect)
+    said = town.desk.run("consent-link", account, "--accounts-url", PUBLIC, "--print", *flags, expect=expect)
     return said.out.strip()
 
 
@@ -84,7 +84,7 @@ def test_any_other_text_is_no_link(text: str):
 
 
 def test_the_command_prints_the_link_alone_and_warns_beside_it(town: Town):
-    said = town.desk.run("consent-link", "crm", "--public-url", PUBLIC, "--print", expect=0)
+    said = town.desk.run("consent-link", "crm", "--accounts-url", PUBLIC, "--print", expect=0)
     assert said.out.startswith(f"{PUBLIC}/c/")
     assert said.out.count("\n") == 1
     assert "whoever has it can connect the account" in said.err
@@ -92,7 +92,7 @@ def test_the_command_prints_the_link_alone_and_warns_beside_it(town: Town):
 
 
 def test_the_document_has_the_published_shape(town: Town):
-    said = town.desk.run("consent-link", "crm", "--public-url", PUBLIC, "--print", "-o", "json", expect=0)
+    said = town.desk.run("consent-link", "crm", "--accounts-url", PUBLIC, "--print", "-o", "json", expect=0)
     Draft202012Validator(schema_of("consent-link")).validate(said.json)
     assert said.json["url"].startswith(PUBLIC)
 
@@ -102,19 +102,19 @@ def test_the_document_has_the_published_shape(town: Town):
     [
         (("nobody",), "nobody"),
         (("crm", "--valid", "31d"), "between 1m and 30d"),
-        (("crm", "--public-url", "http://accounts.example.com"), "https"),
-        (("crm", "--public-url", "https://accounts.example.com/path"), "without a path"),
+        (("crm", "--accounts-url", "http://accounts.example.com"), "https"),
+        (("crm", "--accounts-url", "https://accounts.example.com/path"), "without a path"),
     ],
 )
 def test_what_makes_no_link_is_said(town: Town, flags: tuple[str, ...], words: str):
-    said = town.desk.run("consent-link", "--public-url", PUBLIC, *flags, "--print", expect=64)
+    said = town.desk.run("consent-link", "--accounts-url", PUBLIC, *flags, "--print", expect=64)
     assert words in said.err
     assert said.out == ""
 
 
 def test_a_link_is_made_only_where_the_provider_would_come_back(town: Town):
     said = town.desk.run(
-        "consent-link", "crm", "--public-url", "https://accounts.example.com", "--print", expect=4
+        "consent-link", "crm", "--accounts-url", "https://accounts.example.com", "--print", expect=4
     )
     assert "none of its redirect URIs" in said.err
 
@@ -122,7 +122,7 @@ def test_a_link_is_made_only_where_the_provider_would_come_back(town: Town):
 def test_a_link_is_made_for_an_e_mail_address_alone(town: Town):
     file = town.desk.folder / "manifests/sales/crm.yaml"
     file.write_text(file.read_text().replace("ana@example.com", "the-night-team"))
-    said = town.desk.run("consent-link", "crm", "--public-url", PUBLIC, "--print", expect=4)
+    said = town.desk.run("consent-link", "crm", "--accounts-url", PUBLIC, "--print", expect=4)
     assert "no e-mail address" in said.err
 
 

@@ -167,7 +167,7 @@ def test_a_provider_that_does_not_answer_is_told_in_words(town: Town, served: Se
 
 @pytest.mark.slow
 def test_a_link_is_opened_used_and_opened_again(town: Town, served: Served, people: People):
-    flags = ("--public-url", served.url, "--print")
+    flags = ("--accounts-url", served.url, "--print")
     url = town.desk.run("consent-link", "sales/crm", *flags, expect=0).out.strip()
     ana = people(phone=True)
     ana.opens(url)
@@ -198,7 +198,7 @@ def test_every_page_passes_axe_and_is_pictured(town: Town, served: Served, peopl
     file.write_text(file.read_text().replace("profile,", "profile, email,"))
     town.desk.write("sales/bad.yaml", account("bad").replace("provider: idp", "provder: idp"))
     served.restart()
-    link = town.desk.run("consent-link", "mail", "--public-url", served.url, "--print", expect=0).out.strip()
+    link = town.desk.run("consent-link", "mail", "--accounts-url", served.url, "--print", expect=0).out.strip()
     pages = {
         "list": "/",
         "list-filtered": "/?owner=nobody&q=x",

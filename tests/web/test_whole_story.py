@@ -101,7 +101,7 @@ def test_two_people_connect_their_accounts(
         assert ben.title() == "Connected."
 
         link = desk.run(
-            "consent-link", "sales/crm", "--public-url", served.url, "--print", expect=0
+            "consent-link", "sales/crm", "--accounts-url", served.url, "--print", expect=0
         ).out.strip()
         ana = people(phone=True)
         ana.opens(link)
