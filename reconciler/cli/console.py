@@ -28,16 +28,19 @@ _ALLOWED = (str, int, float, bool, type(None))
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """How this run speaks. `interactive`: a person is there to answer."""
+    """How this run speaks. `interactive`: a person is there to answer. `page`: where people can do something, for reports."""
 
     color: bool
     interactive: bool
     verbose: bool
     log_format: str
     width: int
+    page: str = ""
 
 
-def make_console(*, verbose: bool, no_color: bool, no_input: bool, log_format: str) -> Console:
+def make_console(
+    *, verbose: bool, no_color: bool, no_input: bool, log_format: str, page: str = ""
+) -> Console:
     environment = os.environ
     dumb = environment.get("TERM") == "dumb"
     forced = environment.get("FORCE_COLOR", "") not in ("", "0")
@@ -45,7 +48,7 @@ def make_console(*, verbose: bool, no_color: bool, no_input: bool, log_format: s
     color = not refused and (forced or (sys.stdout.isatty() and not dumb))
     in_ci = environment.get("CI", "") not in ("", "0", "false")
     interactive = not no_input and not in_ci and sys.stdin.isatty() and sys.stderr.isatty()
-    return Console(color, interactive, verbose, log_format, shutil.get_terminal_size((110, 24)).columns)
+    return Console(color, interactive, verbose, log_format, shutil.get_terminal_size((110, 24)).columns, page)
 
 
 def told(text: str, *, level: str, event: str, as_json: bool, **fields: Field) -> str:

@@ -44,7 +44,7 @@ def write_plan(plan: Plan, *, output: str, console: Console, tool: str, commit: 
         case "json":
             document = json_document.plan_document(plan, tool=tool, commit=commit)
         case "markdown":
-            document = markdown.render_plan(plan, tool=tool, commit=commit)
+            document = markdown.render_plan(plan, tool=tool, commit=commit, accounts_url=console.page)
         case "github":
             document = github.annotate_plan(plan)
         case _:
@@ -57,7 +57,7 @@ def write_run(report: RunReport, *, output: str, console: Console, tool: str, co
         case "json":
             document = json_document.run_document(report, tool=tool, commit=commit)
         case "markdown":
-            document = markdown.render_run(report, tool=tool, commit=commit)
+            document = markdown.render_run(report, tool=tool, commit=commit, accounts_url=console.page)
         case "github":
             document = github.annotate_run(report)
         case _:
@@ -70,7 +70,7 @@ def write_status(status: StatusReport, *, output: str, console: Console, tool: s
         case "json":
             document = json_document.status_document(status, tool=tool, commit=commit)
         case "markdown":
-            document = markdown.render_status(status, tool=tool, commit=commit)
+            document = markdown.render_status(status, tool=tool, commit=commit, accounts_url=console.page)
         case _:
             document = text.render_status(status, style_of(console))
     print_document(document)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler import __version__
+from reconciler.cli.accounts_page import checked_page
 from reconciler.cli.console import Console, LogLines, make_console
 from reconciler.cli.settings import Settings, SqliteLocation, VaultLocation, read_settings, store_location
 from reconciler.cli.vault_env import vault_settings
@@ -50,6 +51,7 @@ def make_session(options: dict[str, Any]) -> Session:
         no_color=options.pop("no_color"),
         no_input=options.pop("no_input"),
         log_format=options.pop("log_format"),
+        page=checked_page(options.pop("accounts_url", "")),
     )
     settings = read_settings(dict(os.environ), home=home())
     return Session(settings, console, LogLines(console))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.accounts_page import accounts_url_flag
 from reconciler.cli.options import common_flags, flag, jobs_flag, manifests_flag, selection_flags
 from reconciler.errors import UsageError
 
@@ -32,6 +33,7 @@ def github() -> None:
 @github.command("comment", short_help="The plan, as one comment on the pull request.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @flag("--number", type=click.IntRange(1), help="Of the pull request; else the one of GITHUB_EVENT_PATH.")
+@accounts_url_flag
 @common_flags
 def comment(file: Path, number: int | None, **options: Any) -> int:
     """Write the plan that 'plan --out' saved in FILE into one comment, made once and edited from then on."""
@@ -43,7 +45,8 @@ def comment(file: Path, number: int | None, **options: Any) -> int:
 
     session = make_session(options)
     plan, tool, commit = read_plan(read_document(file))
-    body = markdown.render_plan(plan, tool=tool, commit=commit, run=_run_url(session))
+    url = _run_url(session)
+    body = markdown.render_plan(plan, tool=tool, commit=commit, run=url, accounts_url=session.console.page)
     which = number if number is not None else _pull_request(session)
     with _forge(session) as forge:
         _say(apply_comment(forge, which, body=body), "comment")

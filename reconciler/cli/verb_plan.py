@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.accounts_page import accounts_url_flag
 from reconciler.cli.options import (
     common_flags,
     due_within_flag,
@@ -36,6 +37,7 @@ from reconciler.cli.options import (
 @guard_flags
 @due_within_flag
 @jobs_flag
+@accounts_url_flag
 @common_flags
 def plan(
     manifests: str,

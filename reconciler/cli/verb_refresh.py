@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.accounts_page import accounts_url_flag
 from reconciler.cli.options import (
     common_flags,
     due_within_flag,
@@ -27,6 +28,7 @@ from reconciler.cli.options import (
 @selection_flags
 @due_within_flag
 @jobs_flag
+@accounts_url_flag
 @common_flags
 def refresh(
     addresses: tuple[str, ...],

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.accounts_page import accounts_url_flag
 from reconciler.cli.options import common_flags, flag, jobs_flag, manifests_flag, output_flag, selection_flags
 
 
@@ -15,6 +16,7 @@ from reconciler.cli.options import common_flags, flag, jobs_flag, manifests_flag
 @flag("--fail-on-attention", is_flag=True, help="Exit 5 where an account needs a person.")
 @selection_flags
 @jobs_flag
+@accounts_url_flag
 @common_flags
 def status(manifests: str, output: str, fail_on_attention: bool, jobs: int, **options: Any) -> int:
     """Show every provider and account as the store knows it. Reads metadata only."""

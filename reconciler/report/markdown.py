@@ -33,8 +33,8 @@ from reconciler.report.words import (
 )
 
 
-def render_plan(plan: Plan, *, tool: str, commit: str = "", run: str = "") -> str:
-    """`run`: URL of the CI run that keeps the whole plan, for the footer."""
+def render_plan(plan: Plan, *, tool: str, commit: str = "", run: str = "", accounts_url: str = "") -> str:
+    """`run`: URL of the CI run that keeps the whole plan, for the footer. `accounts_url`: the Accounts page's."""
     page = Page("plan", f"OAuth plan: {plan_sentence(plan)}", key=plan.root)
     _refusals(page, plan.blocked, guards=plan.guards, problems=plan.problems)
     for change in plan.changes:
@@ -44,6 +44,7 @@ def render_plan(plan: Plan, *, tool: str, commit: str = "", run: str = "") -> st
             )
     page.table([_change_row(change) for change in plan.changes if not change.removes])
     page.table([_attention_row(line) for line in plan.attention], again=True)
+    _way_to_page(page, accounts_url, attention=plan.attention)
     if plan.removable:
         kept = ", ".join(code(str(change.address)) for change in plan.removable[:20])
         page.line(f"No longer declared, kept until `--prune`: {kept}{_more(len(plan.removable) - 20)}")
@@ -55,7 +56,7 @@ def render_plan(plan: Plan, *, tool: str, commit: str = "", run: str = "") -> st
     return page.text()
 
 
-def render_run(report: RunReport, *, tool: str, commit: str = "") -> str:
+def render_run(report: RunReport, *, tool: str, commit: str = "", accounts_url: str = "") -> str:
     sentence = run_sentence(report.results, attention=len(report.attention), guards=len(report.guards))
     page = Page("reconcile", f"OAuth reconcile: {sentence}")
     _refusals(page, (), guards=report.guards, problems=report.problems)
@@ -77,6 +78,7 @@ def render_run(report: RunReport, *, tool: str, commit: str = "") -> str:
         )
     page.table(rows)
     page.table([_attention_row(line) for line in report.attention], again=True)
+    _way_to_page(page, accounts_url, attention=report.attention)
     if report.now is not None:
         page.details(
             "Who is needed, and what to do", [_attention_detail(line, report) for line in report.attention]
@@ -85,7 +87,7 @@ def render_run(report: RunReport, *, tool: str, commit: str = "") -> str:
     return page.text()
 
 
-def render_status(status: StatusReport, *, tool: str, commit: str = "") -> str:
+def render_status(status: StatusReport, *, tool: str, commit: str = "", accounts_url: str = "") -> str:
     page = Page("status", f"OAuth status: {status_sentence(status)}")
     _refusals(page, status.blocked, guards=(), problems=status.problems)
     rows = [
@@ -97,6 +99,7 @@ def render_status(status: StatusReport, *, tool: str, commit: str = "") -> str:
             why += f" Owner: {code(account.owner)}"
         rows.append(Row(account.health.state.value, str(account.address), why, where(account.location)))
     page.table(rows)
+    _way_to_page(page, accounts_url, attention=status.attention)
     page.details(
         "Who is needed, and what to do", [_attention_detail(line, status) for line in status.attention]
     )
@@ -133,6 +136,12 @@ def _change_row(change: Change) -> Row:
     if change.consequence:
         why += f" **Risk:** {prose(change.consequence)}"
     return Row(_action(change), str(change.address), why, where(change.location))
+
+
+def _way_to_page(page: Page, accounts_url: str, *, attention: Sequence[Attention]) -> None:
+    """The page itself, which is behind its login; never a link that lets somebody in."""
+    if accounts_url and attention:
+        page.line(f"Grant access on the Accounts page: <{accounts_url}>")
 
 
 def _attention_row(line: Attention) -> Row:

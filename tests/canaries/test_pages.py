@@ -78,7 +78,9 @@ def test_a_provider_that_repeats_everything_it_heard_shows_nothing(cage: Cage):
 
 def test_a_link_of_the_page_is_in_no_page_and_no_log(cage: Cage):
     cage.run("reconcile", expect=0)
-    url = cage.desk.run("consent-link", "sales/crm", "--accounts-url", PUBLIC, "--print", expect=0).out.strip()
+    url = cage.desk.run(
+        "consent-link", "sales/crm", "--accounts-url", PUBLIC, "--print", expect=0
+    ).out.strip()
     link = url.rpartition("/")[2]
     with opened(cage.desk) as site:
         ana = site.visit()

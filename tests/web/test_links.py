@@ -229,3 +229,25 @@ def test_links_and_sessions_end_with_the_pages_key(town: Town):
         store.delete_newest(StorePath(("reconciler", "meta", "web-key")))
     with opened(town.desk, settings=BEHIND_A_LOGIN) as site:
         assert site.visit().get(door).status_code == 404
+
+
+# ------------------------------------------------------------------------------------------------------------ the reports
+
+
+def test_reports_lead_to_the_page_itself_and_never_by_a_link_that_lets_somebody_in(town: Town):
+    page = "https://accounts.acme.example"
+    for verb in ("plan", "status", "reconcile", "refresh"):
+        said = town.desk.run(verb, "-o", "markdown", "--accounts-url", page, expect=0)
+        assert f"Grant access on the Accounts page: <{page}>" in said.out, verb
+        assert "/c/" not in said.out
+        assert page not in town.desk.run(verb, "-o", "markdown", expect=0).out
+    refused = town.desk.run("plan", "-o", "markdown", "--accounts-url", f"{page}/?ticket=x", expect=64)
+    assert "has a query" in refused.err
+
+
+def test_a_report_that_needs_nobody_leads_nowhere(town: Town):
+    town.settle("crm", "mail")
+    said = town.desk.run(
+        "plan", "-o", "markdown", "--accounts-url", "https://accounts.acme.example", expect=0
+    )
+    assert "accounts.acme.example" not in said.out

@@ -198,7 +198,9 @@ def test_every_page_passes_axe_and_is_pictured(town: Town, served: Served, peopl
     file.write_text(file.read_text().replace("profile,", "profile, email,"))
     town.desk.write("sales/bad.yaml", account("bad").replace("provider: idp", "provder: idp"))
     served.restart()
-    link = town.desk.run("consent-link", "mail", "--accounts-url", served.url, "--print", expect=0).out.strip()
+    link = town.desk.run(
+        "consent-link", "mail", "--accounts-url", served.url, "--print", expect=0
+    ).out.strip()
     pages = {
         "list": "/",
         "list-filtered": "/?owner=nobody&q=x",
