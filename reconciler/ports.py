@@ -87,13 +87,25 @@ class SecretStore(MetadataStore, Protocol):
         ...
 
     def write_metadata(
-        self, path: StorePath, custom: Mapping[str, str], *, max_versions: int | None = None
+        self,
+        path: StorePath,
+        custom: Mapping[str, str],
+        *,
+        max_versions: int | None = None,
+        delete_after: timedelta | None = None,
     ) -> None:
-        """Replace custom_metadata whole; makes the key where it is missing; keeps other settings."""
+        """Replace custom_metadata whole; makes the key where it is missing; keeps other settings.
+
+        `delete_after`: versions written from now on count as deleted that long after their writing; zero: never.
+        """
         ...
 
     def delete_newest(self, path: StorePath) -> None:
         """Soft-delete the newest version (it can be undeleted by an operator)."""
+        ...
+
+    def delete_versions(self, path: StorePath, versions: Sequence[int]) -> None:
+        """Soft-delete these versions; what is not there, or is deleted, stays as it is."""
         ...
 
     def purge(self, path: StorePath) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import sqlite3
 import threading
@@ -21,15 +22,25 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from reconciler.adapters.sqlite_rows import (
-    VersionRow,
+    add_version,
+    mark_deleted,
+    metadata_below,
     metadata_of,
     microseconds_of,
-    path_of,
     range_below,
+    remove_key,
     seal_place,
     time_of,
 )
-from reconciler.adapters.sqlite_schema import is_new, make_tables, open_connection, prepare_file, translated
+from reconciler.adapters.sqlite_schema import (
+    add_missing_tables,
+    is_new,
+    lacks_tables,
+    make_tables,
+    open_connection,
+    prepare_file,
+    translated,
+)
 from reconciler.adapters.sqlite_sealing import GivenKey, KeyFile, KeySource, Sealer, Unsealable, load_key
 from reconciler.errors import CasConflict, LoginRefused, RecordInvalid, StoreUnreachable, WriteUnclear, clean
 from reconciler.model.secret import Document, Secret
@@ -101,7 +112,7 @@ class SqliteStore:
         if found is None:
             return ABSENT
         created, deleted, value = found
-        alive = deleted is None and value is not None
+        alive = value is not None and (deleted is None or deleted > self._microseconds())
         return Stored(
             version=number,
             document=self._open(path, number, value) if alive else None,
@@ -120,7 +131,7 @@ class SqliteStore:
             versions = rows.execute(
                 "SELECT version, created, deleted FROM versions WHERE path = ?", (str(path),)
             ).fetchall()
-        return metadata_of(key, versions)
+        return metadata_of(key, versions, now=self._microseconds())
 
     def list_keys(self, folder: StorePath) -> list[str]:
         start = len(str(folder)) + 1
@@ -135,18 +146,8 @@ class SqliteStore:
         return sorted(names)
 
     def scan_metadata(self, folder: StorePath) -> Mapping[StorePath, KeyMetadata] | None:
-        versions: dict[str, list[VersionRow]] = {}
         with self._reading() as rows:
-            keys = rows.execute(
-                "SELECT path, current, custom, max_versions FROM keys WHERE path > ? AND path < ? ORDER BY path",
-                range_below(folder),
-            ).fetchall()
-            for path, *version in rows.execute(
-                "SELECT path, version, created, deleted FROM versions WHERE path > ? AND path < ?",
-                range_below(folder),
-            ):
-                versions.setdefault(path, []).append((version[0], version[1], version[2]))
-        return {path_of(path): metadata_of(tuple(key), versions.get(path, [])) for path, *key in keys}
+            return metadata_below(rows, folder, now=self._microseconds())
 
     def server_time(self) -> datetime:
         return self._now().astimezone(UTC)
@@ -165,23 +166,18 @@ class SqliteStore:
             if cas != (key[0] if key else 0):
                 raise CasConflict(f"{path}: version {cas} is not the newest any more")
             number = cas + 1
-            rows.execute(
-                "INSERT INTO keys VALUES (?, ?, '{}', 0) ON CONFLICT (path) DO UPDATE SET current = excluded.current",
-                (str(path), number),
-            )
-            rows.execute(
-                "INSERT INTO versions VALUES (?, ?, ?, NULL)",
-                (str(path), number, microseconds_of(self._now())),
-            )
             value = self._sealer.seal(raw, place=seal_place(path, number))
-            rows.execute("INSERT INTO sealed VALUES (?, ?, ?)", (str(path), number, value))
-            oldest = number - ((key[1] if key else 0) or DEFAULT_VERSIONS_KEPT)
-            rows.execute("DELETE FROM versions WHERE path = ? AND version <= ?", (str(path), oldest))
-            rows.execute("DELETE FROM sealed WHERE path = ? AND version <= ?", (str(path), oldest))
+            kept = (key[1] if key else 0) or DEFAULT_VERSIONS_KEPT
+            add_version(rows, path, number=number, created=self._microseconds(), value=value, kept=kept)
         return number
 
     def write_metadata(
-        self, path: StorePath, custom: Mapping[str, str], *, max_versions: int | None = None
+        self,
+        path: StorePath,
+        custom: Mapping[str, str],
+        *,
+        max_versions: int | None = None,
+        delete_after: timedelta | None = None,
     ) -> None:
         check_custom(path, custom)
         text = json.dumps(dict(custom), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -191,23 +187,22 @@ class SqliteStore:
                 " SET custom = excluded.custom, max_versions = ifnull(?, max_versions)",
                 (str(path), text, max_versions, max_versions),
             )
+            if delete_after is not None:
+                seconds = math.ceil(delete_after.total_seconds())
+                rows.execute("INSERT OR REPLACE INTO expiries VALUES (?, ?)", (str(path), seconds))
 
     def delete_newest(self, path: StorePath) -> None:
         with self._writing(path) as rows:
-            rows.execute(
-                "UPDATE versions SET deleted = ? WHERE path = ? AND deleted IS NULL"
-                " AND version = (SELECT current FROM keys WHERE path = ?)",
-                (microseconds_of(self._now()), str(path), str(path)),
-            )
+            newest = rows.execute("SELECT current FROM keys WHERE path = ?", (str(path),)).fetchone()
+            mark_deleted(rows, path, versions=newest or (), at=self._microseconds())
+
+    def delete_versions(self, path: StorePath, versions: Sequence[int]) -> None:
+        with self._writing(path) as rows:
+            mark_deleted(rows, path, versions=versions, at=self._microseconds())
 
     def purge(self, path: StorePath) -> None:
         with self._writing(path) as rows:
-            for statement in (
-                "DELETE FROM sealed WHERE path = ?",
-                "DELETE FROM versions WHERE path = ?",
-                "DELETE FROM keys WHERE path = ?",
-            ):
-                rows.execute(statement, (str(path),))
+            remove_key(rows, path)
         # What was overwritten in the file may still stand in the log: empty it, unless somebody is reading.
         with contextlib.suppress(sqlite3.Error):
             self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -224,6 +219,7 @@ class SqliteStore:
         """The sealer, once the key has proved to be this store's; a new store takes this key for good."""
         with self._reading() as rows:
             new = is_new(rows, self._path)
+            lacks = not new and lacks_tables(rows)
         sealer = Sealer(load_key(source, may_create=new))
         if new:
             with self._writing(None) as rows:
@@ -232,6 +228,9 @@ class SqliteStore:
                     rows.execute(
                         "INSERT INTO lock VALUES ('key', ?)", (sealer.seal(_PROOF, place=_PROOF_PLACE),)
                     )
+        if lacks:
+            with self._writing(None) as rows:
+                add_missing_tables(rows)
         with self._reading() as rows:
             proof = rows.execute("SELECT proof FROM lock WHERE name = 'key'").fetchone()
         try:
@@ -242,6 +241,9 @@ class SqliteStore:
                 hint="use the key file that was made with it, or its RECONCILER_KEY",
             ) from None
         return sealer
+
+    def _microseconds(self) -> int:
+        return microseconds_of(self._now())
 
     def _connection(self) -> sqlite3.Connection:
         held: tuple[int, sqlite3.Connection] | None = getattr(self._local, "held", None)

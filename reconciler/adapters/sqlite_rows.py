@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -41,14 +42,72 @@ def microseconds_of(moment: datetime) -> int:
     return (moment.astimezone(UTC) - _EPOCH) // _MICROSECOND
 
 
-def metadata_of(key: KeyRow, versions: Sequence[VersionRow]) -> KeyMetadata:
+def metadata_of(key: KeyRow, versions: Sequence[VersionRow], *, now: int) -> KeyMetadata:
+    """`now` in microseconds: a deletion that lies ahead has not happened."""
     current, custom, max_versions = key
     return KeyMetadata(
         current_version=current,
         versions={
-            number: VersionInfo(number, time_of(created), None if deleted is None else time_of(deleted))
+            number: VersionInfo(
+                number, time_of(created), None if deleted is None or deleted > now else time_of(deleted)
+            )
             for number, created, deleted in versions
         },
         custom=json.loads(custom),
         max_versions=max_versions,
     )
+
+
+def metadata_below(rows: sqlite3.Connection, folder: StorePath, *, now: int) -> dict[StorePath, KeyMetadata]:
+    """Of every key below `folder`, by path."""
+    keys = rows.execute(
+        "SELECT path, current, custom, max_versions FROM keys WHERE path > ? AND path < ? ORDER BY path",
+        range_below(folder),
+    ).fetchall()
+    versions: dict[str, list[VersionRow]] = {}
+    for path, *version in rows.execute(
+        "SELECT path, version, created, deleted FROM versions WHERE path > ? AND path < ?",
+        range_below(folder),
+    ):
+        versions.setdefault(path, []).append((version[0], version[1], version[2]))
+    return {
+        path_of(path): metadata_of((key[0], key[1], key[2]), versions.get(path, []), now=now)
+        for path, *key in keys
+    }
+
+
+def add_version(
+    rows: sqlite3.Connection, path: StorePath, *, number: int, created: int, value: bytes, kept: int
+) -> None:
+    """A new newest version; those that are more than `kept` behind it go. Within a transaction of the caller's."""
+    rows.execute(
+        "INSERT INTO keys VALUES (?, ?, '{}', 0) ON CONFLICT (path) DO UPDATE SET current = excluded.current",
+        (str(path), number),
+    )
+    rows.execute(
+        "INSERT INTO versions VALUES (?1, ?2, ?3,"
+        " ?3 + 1000000 * (SELECT nullif(seconds, 0) FROM expiries WHERE path = ?1))",
+        (str(path), number, created),
+    )
+    rows.execute("INSERT INTO sealed VALUES (?, ?, ?)", (str(path), number, value))
+    rows.execute("DELETE FROM versions WHERE path = ? AND version <= ?", (str(path), number - kept))
+    rows.execute("DELETE FROM sealed WHERE path = ? AND version <= ?", (str(path), number - kept))
+
+
+def mark_deleted(rows: sqlite3.Connection, path: StorePath, *, versions: Sequence[int], at: int) -> None:
+    """What is deleted already stays deleted since then; a deletion that lies ahead comes earlier."""
+    for number in versions:
+        rows.execute(
+            "UPDATE versions SET deleted = ?1 WHERE path = ?2 AND version = ?3 AND (deleted IS NULL OR deleted > ?1)",
+            (at, str(path), number),
+        )
+
+
+def remove_key(rows: sqlite3.Connection, path: StorePath) -> None:
+    for statement in (
+        "DELETE FROM sealed WHERE path = ?",
+        "DELETE FROM versions WHERE path = ?",
+        "DELETE FROM keys WHERE path = ?",
+        "DELETE FROM expiries WHERE path = ?",
+    ):
+        rows.execute(statement, (str(path),))

@@ -1,7 +1,8 @@
 """The embedded store's file: how it is made and opened, what stands in it, and what its errors mean.
 
-Three tables: `keys` (one row a path, custom metadata in clear), `versions` (when each version was made and deleted), and
-`sealed` (their values, by path and version), apart from each other so that reading metadata never touches a value.
+Tables: `keys` (one row a path, custom metadata in clear), `versions` (when each version was made and deleted, or will be),
+`expiries` (how long versions of a path live, where that is limited), and `sealed` (values, by path and version): apart from each
+other, so that reading metadata never touches a value.
 A path is the text of a `StorePath`. Times are microseconds since 1970, UTC.
 
 WAL, full synchronisation at every commit, deleted content overwritten. `application_id` marks the file as ours.
@@ -34,6 +35,7 @@ CREATE TABLE sealed (
     path TEXT NOT NULL, version INTEGER NOT NULL, value BLOB NOT NULL,
     PRIMARY KEY (path, version)
 ) STRICT;
+CREATE TABLE expiries (path TEXT PRIMARY KEY, seconds INTEGER NOT NULL) WITHOUT ROWID, STRICT;
 CREATE TABLE lock (name TEXT PRIMARY KEY, proof BLOB NOT NULL) WITHOUT ROWID, STRICT;
 """
 
@@ -82,6 +84,19 @@ def is_new(connection: sqlite3.Connection, path: Path) -> bool:
     if schema > SCHEMA:
         raise StoreTooNew(f"the embedded store was written by a newer version: {clean(path)}")
     return False
+
+
+def add_missing_tables(connection: sqlite3.Connection) -> None:
+    """Within a transaction of the caller's: what a store of an earlier version does not have yet."""
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS expiries (path TEXT PRIMARY KEY, seconds INTEGER NOT NULL) WITHOUT ROWID, STRICT"
+    )
+
+
+def lacks_tables(connection: sqlite3.Connection) -> bool:
+    """Whether `add_missing_tables` has anything to add."""
+    found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'expiries'").fetchone()
+    return bool(found[0] == 0)
 
 
 def make_tables(connection: sqlite3.Connection) -> None:

@@ -13,6 +13,7 @@ Safe for many threads; a fork starts with connections of its own.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -147,7 +148,12 @@ class VaultStore:
         return number if isinstance(number, int) else cas + 1
 
     def write_metadata(
-        self, path: StorePath, custom: Mapping[str, str], *, max_versions: int | None = None
+        self,
+        path: StorePath,
+        custom: Mapping[str, str],
+        *,
+        max_versions: int | None = None,
+        delete_after: timedelta | None = None,
     ) -> None:
         place = self._place(path)
         check_custom(place.shown, custom)
@@ -155,6 +161,8 @@ class VaultStore:
         settings: dict[str, Any] = {"custom_metadata": dict(custom)}
         if max_versions is not None:
             settings["max_versions"] = max_versions
+        if delete_after is not None:
+            settings["delete_version_after"] = f"{math.ceil(delete_after.total_seconds())}s"
         # hvac's own call would reset `delete_version_after`, which an operator may have set.
         answer = self._tell(place, lambda: self._adapter.post(url=_url("metadata", place), json=settings))
         if answer.status not in (200, 204):
@@ -165,6 +173,16 @@ class VaultStore:
         self._prove(place)
         self._change(
             place, lambda: self._kv.delete_latest_version_of_secret(path.text, mount_point=place.mount)
+        )
+
+    def delete_versions(self, path: StorePath, versions: Sequence[int]) -> None:
+        if not versions:
+            return
+        place = self._place(path)
+        self._prove(place)
+        self._change(
+            place,
+            lambda: self._kv.delete_secret_versions(path.text, list(versions), mount_point=place.mount),
         )
 
     def purge(self, path: StorePath) -> None:

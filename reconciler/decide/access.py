@@ -149,6 +149,9 @@ def _keeping(role: Role, reach: Reach) -> Iterator[Rule]:
             (*_KEEP, *withdraws),
             "takes the published token of a suspended account away" if withdraws else "",
         )
+    if withdraws:
+        for path in _below(layout.tokens, role, reach=reach, plane="delete"):
+            yield Rule(path, ("update",), "… and older versions of it, which may live still")
     yield _trust(reach, ("create", "read"), "binds a first use, never changes it")
     yield _meta(reach, _READ)
     yield from _secrets_metadata(role, reach)

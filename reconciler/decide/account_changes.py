@@ -85,6 +85,7 @@ def differing_fields(account: DesiredAccount, status: AccountStatus) -> tuple[Fi
         ("owner", status.owner, account.owner or ""),
         ("suspend", _yes(suspended), _yes(account.suspend)),
         ("protect", _yes(status.protect), _yes(account.protect)),
+        ("deleteAfterExpiry", _yes(status.delete_after is not None), _yes(account.delete_after_expiry)),
         (
             "deletionPolicy",
             status.deletion_policy or DeletionPolicy.ORPHAN.value,

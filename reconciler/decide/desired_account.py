@@ -63,6 +63,7 @@ def resolve_account(
         window=spec.refresh.window,
         expires=spec.expires,
         suspend=spec.suspend,
+        delete_after_expiry=spec.output.delete_after_expiry,
         deletion_policy=spec.deletion_policy,
         protect=spec.protect,
         labels=document.metadata.labels,

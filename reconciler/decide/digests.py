@@ -101,4 +101,6 @@ def account_digests(account: DesiredAccount) -> tuple[str, str]:
         "protect": account.protect,
         "labels": dict(account.labels),
     }
+    if account.delete_after_expiry:
+        whole["delete_after_expiry"] = True
     return digest_of(whole), digest_of(consent)

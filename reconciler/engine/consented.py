@@ -13,7 +13,7 @@ Rules (DESIGN §§5, 6):
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler.decide.projection import blank_status, in_state, with_grant
 from reconciler.decide.results import Outcome, Result
@@ -33,7 +33,7 @@ from reconciler.errors import (
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.duration import format_rough
 from reconciler.model.grant import GrantRecord, Op, Phase, Removal, TokenSet
-from reconciler.model.limits import GRANT_VERSIONS_KEPT, TOKEN_VERSIONS_KEPT
+from reconciler.model.limits import GRANT_VERSIONS_KEPT
 from reconciler.model.names import Address
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.state import AccountState, Reason
@@ -64,7 +64,7 @@ def commit_consented_grant(
     """
     clock = read_store_clock(run.store, run.clock)
     place = check_ownership(run, account, now=clock.now())
-    _announce(run, account, place)
+    _announce(run, account, place, life=tokens.expires_at - clock.now())
     run.failpoint("consent.announced")
     record = _completed(run, account, provider, record=record, tokens=tokens)
     version = _commit(run, account.address, record)
@@ -117,15 +117,21 @@ def check_ownership(run: Run, account: DesiredAccount, *, now: datetime) -> _Pla
     return _Place(tokens, grants, status or blank_status(account, owner_mark=mark, now=now))
 
 
-def _announce(run: Run, account: DesiredAccount, place: _Place) -> None:
-    """Both keys bear our mark, and the metadata says that a consent is being stored."""
+def _announce(run: Run, account: DesiredAccount, place: _Place, *, life: timedelta | None = None) -> None:
+    """Both keys bear our mark, and the metadata says that a consent is being stored. `life`: of the token
+    that will be published, so that the store keeps it for that long."""
     path = run.layout.grant(account.address)
     if place.grants is None:
         mark = {MANAGED_BY: ownership_mark(run.owner)}
         run.store.write_metadata(path, mark, max_versions=GRANT_VERSIONS_KEPT)
-    unsettled = replace(place.status, unsettled=True, commit=run.commit, tool=run.tool)
-    run.store.write_metadata(
-        run.layout.token(account.address), unsettled.to_metadata(), max_versions=TOKEN_VERSIONS_KEPT
+    unsettled = replace(place.status, unsettled=True, lifetime=life or place.status.lifetime)
+    write_status(
+        run,
+        account.address,
+        status=unsettled,
+        old=place.status,
+        always=True,
+        expires=account.delete_after_expiry,
     )
 
 
@@ -232,7 +238,7 @@ def _publish(
     status = replace(
         in_state(status, AccountState.READY, Reason.FRESH, now=now), lifetime=tokens.expires_at - now
     )
-    write_status(run, account.address, status=status, old=None)
+    write_status(run, account.address, status=status, old=None, expires=account.delete_after_expiry)
     run.failpoint("consent.status-written")
     good = f"consented, good until {tokens.expires_at:%H:%M} ({format_rough(tokens.expires_at - now)})"
     where = f", written to {run.layout.token(account.address)} (version {published})" if published else ""

@@ -12,9 +12,11 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from reconciler.decide.output_expiry import kept_for, outlives, setting, with_expiry
 from reconciler.decide.projection import must_write
 from reconciler.engine.drive import pause, read_grant
 from reconciler.engine.run import Run
@@ -22,6 +24,7 @@ from reconciler.errors import (
     CasConflict,
     HeldByAnother,
     ObjectFailed,
+    ReconcilerError,
     StoreUnreachable,
     WriteUnclear,
     clean,
@@ -125,16 +128,40 @@ def _expires_at(stands: Stored) -> datetime:
 
 
 def write_status(
-    run: Run, account: Address, *, status: AccountStatus, old: AccountStatus | None, always: bool = False
+    run: Run,
+    account: Address,
+    *,
+    status: AccountStatus,
+    old: AccountStatus | None,
+    always: bool = False,
+    expires: bool | None = None,
 ) -> bool:
-    """Write `status` where it says something that `old` does not (or `always`); True where it was written."""
+    """Write `status` where it says something that `old` does not (or `always`); True where it was written.
+
+    `expires`: whether published tokens are to be deleted after their death; None: as before.
+    """
+    if expires is not None:
+        status = with_expiry(status, old, asked=expires)
     if not always and not must_write(old, status):
         return False
     custom = replace(status, commit=run.commit, tool=run.tool).to_metadata()
-    path = run.layout.token(account)
+    path, kept = run.layout.token(account), setting(status, old)
     try:
-        run.store.write_metadata(path, custom, max_versions=TOKEN_VERSIONS_KEPT)
+        run.store.write_metadata(path, custom, max_versions=TOKEN_VERSIONS_KEPT, delete_after=kept)
     except WriteUnclear:
         # Replacing metadata whole is the same once or twice.
-        run.store.write_metadata(path, custom, max_versions=TOKEN_VERSIONS_KEPT)
+        run.store.write_metadata(path, custom, max_versions=TOKEN_VERSIONS_KEPT, delete_after=kept)
     return True
+
+
+def provide_for(run: Run, account: Address, *, status: AccountStatus, life: timedelta) -> None:
+    """Before a token that outlives what versions are kept for is published, let them be kept for longer.
+
+    A failure is not told here: at worst a dead token stays readable, or the next run publishes anew, and the write of
+    the metadata that follows says what is the matter.
+    """
+    if outlives(life, status.delete_after):
+        with suppress(ReconcilerError):
+            write_status(
+                run, account, status=replace(status, delete_after=kept_for(life)), old=status, always=True
+            )

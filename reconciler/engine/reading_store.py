@@ -55,8 +55,16 @@ class ReadingStore:
         return self._store.write(path, document, cas=cas)
 
     def write_metadata(
-        self, path: StorePath, custom: Mapping[str, str], *, max_versions: int | None = None
+        self,
+        path: StorePath,
+        custom: Mapping[str, str],
+        *,
+        max_versions: int | None = None,
+        delete_after: timedelta | None = None,
     ) -> None:
+        raise _refused(path)
+
+    def delete_versions(self, path: StorePath, versions: Sequence[int]) -> None:
         raise _refused(path)
 
     def delete_newest(self, path: StorePath) -> None:

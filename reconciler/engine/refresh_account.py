@@ -25,7 +25,7 @@ from reconciler.engine.consented import removal_of
 from reconciler.engine.drive import Hands, pause
 from reconciler.engine.own_token import obtain
 from reconciler.engine.proving import prove_import
-from reconciler.engine.published import publish_tokens, write_status
+from reconciler.engine.published import provide_for, publish_tokens, write_status
 from reconciler.engine.refresh_work import RefreshWork, StoreWatch
 from reconciler.engine.run import Run
 from reconciler.engine.store_clock import StoreClock
@@ -194,6 +194,9 @@ class AccountRefresh:
             return 0, tokens.expires_at
         if self._is_young_work_of_another(ended) and self._comes_published(tokens, than=cas):
             return 0, tokens.expires_at
+        if self.work.account.delete_after_expiry:
+            life = tokens.expires_at - self.clock.now()
+            provide_for(self.run, self.work.account.address, status=self._old_status(), life=life)
         version = publish_tokens(
             self.run,
             self.work.account.address,
@@ -266,7 +269,8 @@ class AccountRefresh:
             said = replace(said, lifetime=expires_at - self.clock.now())
         old = self.work.observed.status
         try:
-            if write_status(self.run, self.work.account.address, status=said, old=old, always=always):
+            account, expires = self.work.account, self.work.account.delete_after_expiry
+            if write_status(self.run, account.address, status=said, old=old, always=always, expires=expires):
                 self.run.failpoint("refresh.status-written")
         except ReconcilerError as error:
             return error

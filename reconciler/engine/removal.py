@@ -14,7 +14,7 @@ from reconciler.decide.refresh_effects import GrantRead
 from reconciler.decide.results import Outcome, Result
 from reconciler.engine.drive import read_grant
 from reconciler.engine.run import Run
-from reconciler.errors import CasConflict, HeldByAnother, ObjectFailed, WriteUnclear, clean
+from reconciler.errors import CasConflict, HeldByAnother, ObjectFailed, PathDenied, WriteUnclear, clean
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.grant import Op, Phase
 from reconciler.model.location import Location
@@ -30,10 +30,20 @@ def withdraw(run: Run, account: DesiredAccount, observed: ObservedAccount) -> Re
     """Take the published token away (it can be undeleted by an operator); the grant stays and is not refreshed."""
     newest = observed.tokens.newest if observed.tokens else None
     result = Result(account.address, "withdraw", Outcome.SKIPPED, location=account.location)
-    if newest is None or not newest.alive:
+    if observed.tokens is None or newest is None or not newest.alive:
         return result
-    run.store.delete_newest(run.layout.token(account.address))
-    return replace(result, outcome=Outcome.DONE, message="suspended: the published token is withdrawn")
+    path = run.layout.token(account.address)
+    run.store.delete_newest(path)
+    warnings: tuple[str, ...] = ()
+    older = sorted(v.version for v in observed.tokens.versions.values() if v.alive and v is not newest)
+    if older:
+        # An older version may be a token that lives still, where it was refreshed early.
+        try:
+            run.store.delete_versions(path, older)
+        except PathDenied:
+            warnings = ("older versions can still be read: the policy needs update on delete/ of tokens/",)
+    line = "suspended: the published token is withdrawn"
+    return replace(result, outcome=Outcome.DONE, message=line, warnings=warnings)
 
 
 def forget(

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from reconciler.decide.account_view import AccountView
 from reconciler.decide.changes import Change
 from reconciler.decide.health import ANSWERED, judge_account
+from reconciler.decide.output_expiry import with_expiry
 from reconciler.decide.projection import blank_status, in_state, with_grant
 from reconciler.decide.results import Outcome, Result
 from reconciler.engine.drive import read_grant
@@ -59,6 +60,7 @@ def track(run: Run, change: Change, view: AccountView) -> Tracked:
         found = old if old is not None and not old.moved_to else _found_grant(run, account, view)
         status = _as_declared(follow_provider(run, account, view=view, status=found), account, view)
         custom_only = KeyMetadata(0) if view.observed.tokens is None else view.observed.tokens
+        status = with_expiry(status, old, asked=account.delete_after_expiry)
         write_status(run, account.address, status=status, old=old, always=True)
     except Exception as error:  # noqa: BLE001  one account's surprise must not end the others' work
         result = result_of_error(error, account.address, action="track", location=account.location)

@@ -74,6 +74,8 @@ class AccountStatus:
     """When its grant was taken over with `import`; None: a person consented through us."""
     imported_by: str = ""
     """Who did, and the commit, for people."""
+    delete_after: timedelta | None = None
+    """How long the store keeps a version of the published token; None: until others push it out."""
     unsettled: bool = False
     """A consent was being stored when this was written: the grant may be newer than what is published."""
 
@@ -88,6 +90,7 @@ class AccountStatus:
             "consent-digest": self.consent_digest,
             "grant-version": str(self.grant_version),
             "lifetime": seconds_text(self.lifetime),
+            "delete-after": seconds_text(self.delete_after),
             "rotation": self.rotation,
             "granted-scopes": " ".join(self.granted_scopes),
             "requested-scopes": " ".join(self.requested_scopes),
@@ -131,6 +134,7 @@ class AccountStatus:
             consent_digest=texts.get("consent-digest", ""),
             grant_version=read_whole(texts.get("grant-version", "")) or 0,
             lifetime=read_seconds(texts.get("lifetime", "")),
+            delete_after=read_seconds(texts.get("delete-after", "")),
             rotation=texts.get("rotation", ""),
             granted_scopes=tuple(texts.get("granted-scopes", "").split()),
             requested_scopes=tuple(texts.get("requested-scopes", "").split()),

@@ -112,6 +112,8 @@ class DesiredAccount:
     """As of a provider."""
     subject: str | None = None
     """On whose behalf a `jwt_bearer` grant asks; None: the client's own."""
+    delete_after_expiry: bool = False
+    """The store deletes a published token soon after it is dead."""
 
 
 @dataclass(frozen=True, slots=True)

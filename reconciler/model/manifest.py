@@ -138,7 +138,16 @@ class RefreshSpec(Spec):
     window: Window | None = Field(None, description="refresh this long before the access token expires")
 
 
+class OutputSpec(Spec):
+    """What workloads read."""
+
+    delete_after_expiry: Flag = Field(
+        False, description="true: the store deletes a published token soon after it is dead"
+    )
+
+
 _NO_REFRESH = RefreshSpec()
+_NO_OUTPUT = OutputSpec()
 
 
 class AccountSpec(Spec):
@@ -159,6 +168,7 @@ class AccountSpec(Spec):
     )
     refresh: RefreshSpec = Field(default_factory=lambda: _NO_REFRESH)
     expires: Moment | None = Field(None, description="from then on the account is reported as expired")
+    output: OutputSpec = Field(default_factory=lambda: _NO_OUTPUT)
     suspend: Flag = Field(False, description="true: not refreshed, and the published token is withdrawn")
     deletion_policy: DeletionPolicy = Field(
         DeletionPolicy.ORPHAN, description="what becomes of the grant when the object is deleted"

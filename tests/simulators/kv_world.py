@@ -7,7 +7,7 @@ custom metadata whole and makes no version. One lock stands for the server's own
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +26,10 @@ class Version:
     created: datetime
     deleted: datetime | None = None
 
+    def gone(self, now: datetime) -> datetime | None:
+        """When it was deleted; None while that lies ahead."""
+        return None if self.deleted is None or self.deleted > now else self.deleted
+
 
 @dataclass
 class Key:
@@ -33,9 +37,10 @@ class Key:
     versions: dict[int, Version] = field(default_factory=dict)
     custom: dict[str, str] = field(default_factory=dict)
     max_versions: int = 0
+    delete_after: timedelta = timedelta(0)
 
-    def metadata(self) -> KeyMetadata:
-        shown = {n: VersionInfo(n, v.created, v.deleted) for n, v in self.versions.items()}
+    def metadata(self, now: datetime) -> KeyMetadata:
+        shown = {n: VersionInfo(n, v.created, v.gone(now)) for n, v in self.versions.items()}
         return KeyMetadata(self.current, shown, dict(self.custom), self.max_versions)
 
 
@@ -52,6 +57,10 @@ class KvWorld:
     def now(self) -> datetime:
         return self._now if self.clock is None else self.clock()
 
+    def latest(self) -> datetime:
+        """Now, or the last stamp, where that is ahead by a microsecond."""
+        return max(self.now(), self._stamped)
+
     def advance(self, by: timedelta) -> None:
         self._now += by
 
@@ -67,7 +76,9 @@ class KvWorld:
                 raise CasConflict(f"{path}: version {cas} is not the newest")
             key = self.keys.setdefault(path, Key())
             key.current += 1
-            key.versions[key.current] = Version(raw, self.stamp())
+            created = self.stamp()
+            ends = created + key.delete_after if key.delete_after else None
+            key.versions[key.current] = Version(raw, created, ends)
             kept = key.max_versions or DEFAULT_VERSIONS_KEPT
             for old in [n for n in key.versions if n <= key.current - kept]:
                 del key.versions[old]
@@ -82,7 +93,7 @@ class KvWorld:
             found = key.versions.get(number)
             if found is None:
                 return ABSENT
-            alive = found.deleted is None
+            alive = found.gone(self.latest()) is None
             values: dict[str, Any] = json.loads(found.raw)
             return Stored(
                 version=number,
@@ -95,13 +106,13 @@ class KvWorld:
     def metadata(self, path: StorePath) -> KeyMetadata | None:
         with self.lock:
             key = self.keys.get(path)
-            return None if key is None else key.metadata()
+            return None if key is None else key.metadata(self.latest())
 
     def below(self, folder: StorePath) -> dict[StorePath, KeyMetadata]:
         depth = len(folder.segments)
         with self.lock:
             return {
-                path: key.metadata()
+                path: key.metadata(self.latest())
                 for path, key in sorted(self.keys.items(), key=lambda item: item[0].segments)
                 if path.mount == folder.mount
                 and path.segments[:depth] == folder.segments
@@ -115,19 +126,34 @@ class KvWorld:
             found.add(path.segments[depth] + ("/" if len(path.segments) > depth + 1 else ""))
         return sorted(found)
 
-    def set_metadata(self, path: StorePath, custom: Mapping[str, str], *, max_versions: int | None) -> None:
+    def set_metadata(
+        self,
+        path: StorePath,
+        custom: Mapping[str, str],
+        *,
+        max_versions: int | None,
+        delete_after: timedelta | None = None,
+    ) -> None:
         with self.lock:
             key = self.keys.setdefault(path, Key())
             key.custom = dict(custom)
             if max_versions is not None:
                 key.max_versions = max_versions
+            if delete_after is not None:
+                key.delete_after = delete_after
 
     def delete_newest(self, path: StorePath) -> None:
         with self.lock:
             key = self.keys.get(path)
-            newest = key.versions.get(key.current) if key else None
-            if newest is not None and newest.deleted is None:
-                newest.deleted = self.stamp()
+            self.delete_versions(path, [key.current] if key else [])
+
+    def delete_versions(self, path: StorePath, versions: Sequence[int]) -> None:
+        with self.lock:
+            key = self.keys.get(path)
+            for number in versions:
+                found = key.versions.get(number) if key else None
+                if found is not None and found.gone(self.latest()) is None:
+                    found.deleted = self.stamp()
 
     def purge(self, path: StorePath) -> None:
         with self.lock:

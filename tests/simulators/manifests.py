@@ -148,6 +148,7 @@ def make_account(
     consent_digest: str = "3333333333333333",
     previous: Iterable[Address] = (),
     subject: str | None = None,
+    delete_after_expiry: bool = False,
     line: int = 10,
 ) -> DesiredAccount:
     """`address` and `provider` may be texts `<namespace>/<name>`."""
@@ -172,6 +173,7 @@ def make_account(
         consent_digest=consent_digest,
         previous=tuple(previous),
         subject=subject,
+        delete_after_expiry=delete_after_expiry,
     )
 
 

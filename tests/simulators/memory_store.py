@@ -48,12 +48,13 @@ Operation = Literal[
     "write",
     "write_metadata",
     "delete_newest",
+    "delete_versions",
     "purge",
     "capabilities",
     "ensure_login",
     "server_time",
 ]
-CHANGING: frozenset[str] = frozenset({"write", "write_metadata", "delete_newest", "purge"})
+CHANGING: frozenset[str] = frozenset({"write", "write_metadata", "delete_newest", "delete_versions", "purge"})
 
 
 class Fault(StrEnum):
@@ -187,16 +188,26 @@ class MemoryStore:
         return number
 
     def write_metadata(
-        self, path: StorePath, custom: Mapping[str, str], *, max_versions: int | None = None
+        self,
+        path: StorePath,
+        custom: Mapping[str, str],
+        *,
+        max_versions: int | None = None,
+        delete_after: timedelta | None = None,
     ) -> None:
         check_custom(path, custom)
         lost = self._arrive(Request("write_metadata", path))
-        self.world.set_metadata(path, custom, max_versions=max_versions)
+        self.world.set_metadata(path, custom, max_versions=max_versions, delete_after=delete_after)
         self._leave(path, lost)
 
     def delete_newest(self, path: StorePath) -> None:
         lost = self._arrive(Request("delete_newest", path))
         self.world.delete_newest(path)
+        self._leave(path, lost)
+
+    def delete_versions(self, path: StorePath, versions: Sequence[int]) -> None:
+        lost = self._arrive(Request("delete_versions", path))
+        self.world.delete_versions(path, versions)
         self._leave(path, lost)
 
     def purge(self, path: StorePath) -> None:

@@ -3,6 +3,7 @@
 A subclass gives `store` (a fresh, empty one) and `another` (a second client of the same store).
 """
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -33,6 +34,12 @@ class StoreContract:
     @pytest.fixture
     def another(self) -> Another:
         pytest.fail("each ring brings its own")
+
+    def let_pass(self, store: SecretStore, seconds: float) -> None:
+        """Time goes by, by the store's clock."""
+        until = store.server_time() + timedelta(seconds=seconds)
+        while store.server_time() < until:
+            time.sleep(0.05)
 
     # ---------------------------------------------------------------------------------------------- versions
 
@@ -146,6 +153,48 @@ class StoreContract:
         assert found.document["by"] == won.index(True)
 
     # ------------------------------------------------------------------------------------------------ deletion
+
+    def test_versions_are_deleted_by_number_and_keep_their_place(self, store: SecretStore):
+        for cas in range(3):
+            store.write(KEY, doc(n=cas), cas=cas)
+        store.delete_versions(KEY, [1, 2, 7])
+        store.delete_versions(KEY, [2])
+        metadata = store.read_metadata(KEY)
+        assert metadata is not None
+        assert {n: v.alive for n, v in metadata.versions.items()} == {1: False, 2: False, 3: True}
+        assert store.read(KEY, version=2).document is None
+        assert store.read(KEY).version == 3
+        store.delete_versions(own_path("reconciler/grants/team/nobody"), [1])
+        assert store.read_metadata(own_path("reconciler/grants/team/nobody")) is None
+
+    def test_versions_that_are_to_be_deleted_later_live_until_then(self, store: SecretStore):
+        store.write_metadata(KEY, {"a": "b"}, delete_after=timedelta(hours=1))
+        store.write(KEY, doc(a="one"), cas=0)
+        found = store.read(KEY)
+        assert (found.version, found.deleted) == (1, False)
+        metadata = store.read_metadata(KEY)
+        assert metadata is not None
+        assert metadata.newest is not None
+        assert metadata.newest.alive
+        store.delete_newest(KEY)
+        assert store.read(KEY).deleted
+
+    def test_versions_count_as_deleted_once_their_time_is_over(self, store: SecretStore):
+        store.write_metadata(KEY, {"a": "b"}, max_versions=2, delete_after=timedelta(seconds=1))
+        store.write(KEY, doc(a="one"), cas=0)
+        self.let_pass(store, 1.5)
+        found = store.read(KEY)
+        assert (found.version, found.document) == (1, None)
+        metadata = store.read_metadata(KEY)
+        assert metadata is not None
+        assert metadata.newest is not None
+        assert not metadata.newest.alive
+        # The setting stays with a metadata write that does not name it, and goes with one that names zero.
+        store.write_metadata(KEY, {"a": "c"}, delete_after=timedelta(0))
+        store.write(KEY, doc(a="two"), cas=1)
+        assert store.read(KEY).version == 2
+        self.let_pass(store, 1.5)
+        assert not store.read(KEY).deleted
 
     def test_a_deleted_newest_version_keeps_its_number(self, store: SecretStore):
         store.write(KEY, doc(a="one"), cas=0)

@@ -1,6 +1,7 @@
 """The stores' contract, kept by the simulator, by SQLite and by real servers."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ class TestMemory(StoreContract):
     @pytest.fixture
     def another(self, store: MemoryStore) -> Another:
         return store.another_client
+
+    def let_pass(self, store: SecretStore, seconds: float) -> None:
+        assert isinstance(store, MemoryStore)
+        store.world.advance(timedelta(seconds=seconds))
 
 
 class TestSqlite(StoreContract):

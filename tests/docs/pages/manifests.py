@@ -15,6 +15,7 @@ TITLES = {
     "IdReference": "idRef",
     "SecretReference": "secretRef",
     "RefreshSpec": "refresh",
+    "OutputSpec": "output",
     "Parameter": "parameter",
     "ServerRules": "server",
     "Endpoints": "endpoints",

@@ -29,6 +29,7 @@ ACCOUNT_KEYS = {
     "consent-digest": "digest of what the grant was consented to",
     "grant-version": "version of `grants/…` that this was written for",
     "lifetime": "life of the access token when it was published, in seconds",
+    "delete-after": "how long the store keeps a version, where `output.deleteAfterExpiry` asks for it, in seconds",
     "rotation": "what becomes of a used refresh token",
     "granted-scopes": "space separated; long values are split over `granted-scopes`, `granted-scopes.1`, …",
     "requested-scopes": "what the consent asked for",
@@ -163,7 +164,8 @@ def _account() -> dict[str, str]:
     span = now - now.replace(day=30)
     return AccountStatus(
         managed_by="x", provider="x", state=AccountState.READY, reason=Reason.FRESH, since=now, manifest_digest="x",
-        consent_digest="x", grant_version=1, lifetime=span, rotation="x", granted_scopes=("x",), requested_scopes=("x",),
+        consent_digest="x", grant_version=1, lifetime=span,
+        delete_after=span, rotation="x", granted_scopes=("x",), requested_scopes=("x",),
         subject="x", consented_at=now, refresh_expires_at=now, refresh_idle=span, not_before=now, client_id="x", owner="x",
         source="x", protect=True, deletion_policy="x", code="x", commit="x", tool="x", labels={"x": "x"}, unsettled=True,
         imported_at=now, imported_by="x",
