@@ -94,10 +94,8 @@ class SecretStore(MetadataStore, Protocol):
         max_versions: int | None = None,
         delete_after: timedelta | None = None,
     ) -> None:
-        """Replace custom_metadata whole; makes the key where it is missing; keeps other settings.
-
-        `delete_after`: versions written from now on count as deleted that long after their writing; zero: never.
-        """
+        """Replace custom_metadata whole; makes the key where it is missing; keeps other settings. `delete_after`: versions
+        written from now on count as deleted that long after their writing; zero: never."""
         ...
 
     def delete_newest(self, path: StorePath) -> None:
