@@ -84,7 +84,6 @@ class SecretStore(MetadataStore, Protocol):
 
     def write(self, path: StorePath, document: Document, *, cas: int) -> int:
         """Write one new version and return its number. CasConflict, WriteUnclear, PathDenied, StoreError."""
-        ...
 
     def write_metadata(
         self,
@@ -96,27 +95,21 @@ class SecretStore(MetadataStore, Protocol):
     ) -> None:
         """Replace custom_metadata whole; makes the key where it is missing; keeps other settings. `delete_after`: versions
         written from now on count as deleted that long after their writing; zero: never."""
-        ...
 
     def delete_newest(self, path: StorePath) -> None:
         """Soft-delete the newest version (it can be undeleted by an operator)."""
-        ...
 
     def delete_versions(self, path: StorePath, versions: Sequence[int]) -> None:
         """Soft-delete these versions; what is not there, or is deleted, stays as it is."""
-        ...
 
     def purge(self, path: StorePath) -> None:
         """Destroy all versions and metadata. Gone for good."""
-        ...
 
     def capabilities(self, paths: Sequence[StorePath]) -> Mapping[StorePath, frozenset[str]]:
         """What our login may do with the *data* of each path, in Vault's words; embedded stores allow all."""
-        ...
 
     def ensure_login(self, lasts: timedelta) -> None:
         """The login lives at least `lasts` from now, renewed or repeated if need be; LoginRefused otherwise."""
-        ...
 
 
 class StoreInspector(Protocol):
