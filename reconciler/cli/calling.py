@@ -22,9 +22,11 @@ from reconciler.cli.calling_settings import http_policy, with_tightened_trust
 from reconciler.cli.console import LogLines
 from reconciler.cli.session import FIRST_SETTINGS, TOOL, Session, open_for_work
 from reconciler.cli.signals import stopping
+from reconciler.cli.whom import this_stamp
 from reconciler.engine.provider_ports import ProviderPorts
 from reconciler.engine.run import Run
 from reconciler.engine.secret_reader import SecretReader
+from reconciler.engine.stamping import StampingStore
 from reconciler.model.answer import HttpAnswer, NoAnswer, Outcome
 from reconciler.model.endpoint import Origin
 from reconciler.model.observed import Observed
@@ -107,11 +109,12 @@ def make_client(session: Session, trust: TrustSettings, *, deadline: timedelta |
 def make_run(
     session: Session, store: SecretStore, layout: Layout, *, key: bytes, client: HttpClient, jobs: int
 ) -> Run:
-    """What all work on this store shares. `key`: the store's fingerprint key."""
+    """What all work on this store shares. `key`: the store's fingerprint key. What it writes bears this run's stamp."""
     clock, entropy = SystemClock(session.stop), SystemEntropy()
     signer = make_signer(session)
+    stamp = this_stamp(session.settings, tool=TOOL)
     return Run(
-        store=store,
+        store=StampingStore(store, layout=layout, stamp=stamp),
         layout=layout,
         clock=clock,
         entropy=entropy,
@@ -122,7 +125,9 @@ def make_run(
         fingerprint_key=key,
         owner=session.settings.owner,
         tool=TOOL,
-        commit=session.settings.commit,
+        commit=stamp.commit,
+        actor=stamp.actor,
+        run_url=stamp.run,
         jobs=jobs,
         limits=session.settings.limits,
         stop=session.stop,

@@ -150,5 +150,7 @@ def inspector_of(store: SecretStore) -> StoreInspector | None:
     """What can be asked of the store's server, with the store's own login; None for an embedded one."""
     from reconciler.adapters.vault import VaultStore
     from reconciler.adapters.vault_inspect import VaultInspector
+    from reconciler.engine.stamping import StampingStore
 
-    return VaultInspector(store) if isinstance(store, VaultStore) else None
+    below = store.below if isinstance(store, StampingStore) else store
+    return VaultInspector(below) if isinstance(below, VaultStore) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
@@ -37,6 +37,30 @@ class DurationType(click.ParamType[timedelta]):
 
 
 DURATION = DurationType()
+
+
+class SinceType(click.ParamType[timedelta | datetime]):
+    """`2d`, `6h`: that long ago; `2030-01-31` or `2030-01-31T12:00:00Z`: from then on."""
+
+    name = "since"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta | datetime:
+        if isinstance(value, timedelta | datetime):
+            return value
+        try:
+            return parse_duration(str(value))
+        except ValueError:
+            pass
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail("write a duration like 2d or 6h, or a time like 2030-01-31T12:00:00Z", param, ctx)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+SINCE = SinceType()
 
 
 def manifests_flag(function: F) -> F:

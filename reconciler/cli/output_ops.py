@@ -6,6 +6,7 @@ from reconciler.cli.console import Console
 from reconciler.cli.output import print_document
 from reconciler.decide.doctor import Examination
 from reconciler.decide.drift import DriftReport
+from reconciler.decide.history import Story
 from reconciler.report.style import Style
 
 
@@ -32,3 +33,12 @@ def write_drift(report: DriftReport, *, output: str, console: Console, tool: str
             print_document(drift.render_drift_markdown(report, tool=tool, commit=commit))
         case _:
             print_document(drift.render_drift(report, style_of(console)))
+
+
+def write_history(story: Story, *, output: str, console: Console, tool: str) -> None:
+    from reconciler.report import history
+
+    if output == "json":
+        print_document(history.history_document(story, tool=tool))
+    else:
+        print_document(history.render_history(story, style_of(console)))

@@ -9,9 +9,13 @@ from reconciler.cli.settings import Settings
 from reconciler.decide.selection import resolve_one
 from reconciler.errors import ManifestError, clean
 from reconciler.model.desired import Desired, DesiredAccount
+from reconciler.model.endpoint import parse_url
 from reconciler.model.names import parse_address
+from reconciler.model.stamp import Stamp
 
-_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN")
+_ACTORS = ("RECONCILER_ACTOR", "GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR", "GITLAB_USER_LOGIN")
+_RUNS = ("RECONCILER_RUN_URL", "CI_JOB_URL")
+_RUN_CAP = 300
 
 
 def declared_account(desired: Desired, address: str) -> DesiredAccount:
@@ -34,3 +38,24 @@ def this_person(settings: Settings) -> str:
     except (OSError, KeyError):
         user = "somebody"
     return clean(f"{user}@{socket.gethostname()}", cap=120)
+
+
+def this_run(settings: Settings) -> str:
+    """The URL of the CI run that this is part of; '' where there is none, or it is no plain URL."""
+    named = next((url for url in map(settings.get, _RUNS) if url is not None), None)
+    server, repository = settings.get("GITHUB_SERVER_URL"), settings.get("GITHUB_REPOSITORY")
+    number = settings.get("GITHUB_RUN_ID")
+    if named is None and server and repository and number:
+        named = f"{server}/{repository}/actions/runs/{number}"
+    if named is None or len(named) > _RUN_CAP:
+        return ""
+    try:
+        # A query could hold a token: a run is named by its path.
+        return "" if "?" in named else parse_url(named).text
+    except ValueError:
+        return ""
+
+
+def this_stamp(settings: Settings, *, tool: str) -> Stamp:
+    """What everything that this run writes carries."""
+    return Stamp(commit=settings.commit, actor=this_person(settings), run=this_run(settings), tool=tool)

@@ -245,6 +245,8 @@ def must_write(old: AccountStatus | None, new: AccountStatus) -> bool:
         grant_version=old.grant_version,
         lifetime=old.lifetime,
         commit=old.commit,
+        actor=old.actor,
+        run_url=old.run_url,
         tool=old.tool,
         since=old.since,
         source=old.source,

@@ -9,7 +9,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -108,6 +108,8 @@ class StatusReport:
     attention: tuple[Attention, ...]
     blocked: tuple[Blocked, ...] = ()
     problems: tuple[Problem, ...] = ()
+    since: datetime | None = None
+    """Only what changed from then on is part of it; None: everything."""
 
     def counts(self) -> Mapping[str, int]:
         """Accounts by state, in the order of the states."""
@@ -124,6 +126,27 @@ class StatusReport:
         codes += [65] if self.problems else []
         codes += [5] if fail_on_attention and self.attention else []
         return exit_code(codes)
+
+
+def changed_since(status: StatusReport, moment: datetime) -> StatusReport:
+    """What is in its state only since `moment`, was consented to or imported since, or, of a provider, was applied or
+    had an incident since. Refreshes are no change. The exit code follows from what is left."""
+    accounts = tuple(
+        account
+        for account in status.accounts
+        if (account.health.since is not None and account.health.since >= moment)
+        or (account.origin is not None and account.origin.at >= moment)
+    )
+    providers = tuple(p for p in status.providers if p.since is not None and p.since >= moment)
+    kept = {account.address for account in accounts} | {provider.address for provider in providers}
+    return replace(
+        status,
+        accounts=accounts,
+        providers=providers,
+        attention=tuple(line for line in status.attention if line.address in kept),
+        blocked=tuple(part for part in status.blocked if part.address in kept),
+        since=moment,
+    )
 
 
 def conditions_of(view: AccountView, health: Health) -> tuple[Condition, ...]:

@@ -76,6 +76,8 @@ def applied_status(run: Run, applied: Applied) -> Change:
             deletion_policy=desired.deletion_policy.value,
             source=str(desired.location),
             commit=run.commit,
+            actor=run.actor,
+            run_url=run.run_url,
             tool=run.tool,
         )
 

@@ -64,6 +64,9 @@ class Run:
     owner: str = "default"
     tool: str = ""
     commit: str = ""
+    actor: str = ""
+    """Who runs this, for people; `run_url`: the CI run that this is part of."""
+    run_url: str = ""
     jobs: int = 8
     limits: RefreshLimits = REFRESH_LIMITS
     failpoint: Failpoint = _no_failpoint

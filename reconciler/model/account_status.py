@@ -66,6 +66,9 @@ class AccountStatus:
     code: str = ""
     """The provider's code behind the reason, cleaned."""
     commit: str = ""
+    actor: str = ""
+    """Who ran what wrote this, and in which CI run: by `engine/stamping`, for people."""
+    run_url: str = ""
     tool: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     moved_to: str = ""
@@ -106,6 +109,8 @@ class AccountStatus:
             "deletion-policy": self.deletion_policy,
             "code": self.code,
             "commit": self.commit,
+            "actor": self.actor,
+            "run-url": self.run_url,
             "tool": self.tool,
             "labels": " ".join(f"{k}={v}" for k, v in sorted(self.labels.items())),
             "moved-to": self.moved_to,
@@ -150,6 +155,8 @@ class AccountStatus:
             deletion_policy=texts.get("deletion-policy", ""),
             code=texts.get("code", ""),
             commit=texts.get("commit", ""),
+            actor=texts.get("actor", ""),
+            run_url=texts.get("run-url", ""),
             tool=texts.get("tool", ""),
             labels=dict(pair.split("=", 1) for pair in texts.get("labels", "").split() if "=" in pair),
             moved_to=texts.get("moved-to", ""),

@@ -79,6 +79,9 @@ class ProviderStatus:
     deletion_policy: str = "Orphan"
     source: str = ""
     commit: str = ""
+    actor: str = ""
+    """Who ran what wrote this, and in which CI run: by `engine/stamping`, for people."""
+    run_url: str = ""
     tool: str = ""
 
     def to_metadata(self) -> dict[str, str]:
@@ -117,6 +120,8 @@ class ProviderStatus:
             "deletion-policy": self.deletion_policy,
             "source": self.source,
             "commit": self.commit,
+            "actor": self.actor,
+            "run-url": self.run_url,
             "tool": self.tool,
         }
         return split_metadata(texts)
@@ -158,6 +163,8 @@ class ProviderStatus:
             deletion_policy=texts.get("deletion-policy", "Orphan"),
             source=texts.get("source", ""),
             commit=texts.get("commit", ""),
+            actor=texts.get("actor", ""),
+            run_url=texts.get("run-url", ""),
             tool=texts.get("tool", ""),
         )
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict
 from reconciler.decide.access import Role
 from reconciler.decide.doctor import Check, Level
 from reconciler.decide.drift import DriftKind
+from reconciler.decide.history import EventKind
 from reconciler.decide.job_login import JwtRole
 
 
@@ -94,8 +95,43 @@ class DriftDocument(TypedDict):
     exit_code: int
 
 
+class StampDocument(TypedDict):
+    """Whose run wrote something, for which commit."""
+
+    commit: str | None
+    actor: str | None
+    run: str | None
+    tool: str | None
+
+
+class EventDocument(TypedDict):
+    """One fact that the store recorded. `by` is null where the store does not tell."""
+
+    time: str
+    event: EventKind
+    detail: str | None
+    path: str | None
+    version: int | None
+    by: StampDocument | None
+
+
+class HistoryDocument(TypedDict):
+    """`reconciler history -o json`. `events` are newest first; `notes`: what the store did not tell."""
+
+    format_version: Literal[1]
+    kind: Literal["history"]
+    tool: str
+    address: str
+    store: str
+    time: str
+    written_by: StampDocument | None
+    events: list[EventDocument]
+    notes: list[str]
+
+
 OPS_DOCUMENTS: dict[str, tuple[str, Any]] = {
     "policy": ("what `reconciler policy -o json` writes", PolicyDocument),
     "doctor": ("what `reconciler doctor -o json` writes", DoctorDocument),
     "drift": ("what `reconciler drift -o json` writes", DriftDocument),
+    "history": ("what `reconciler history -o json` writes", HistoryDocument),
 }

@@ -38,7 +38,8 @@ def render_status(status: StatusReport, style: Style) -> str:
 
 def _header(status: StatusReport) -> str:
     what = f"{counted(len(status.providers), 'provider')}, {counted(len(status.accounts), 'account')}"
-    return f"{what} · store {status.store}"
+    since = "" if status.since is None else f" changed since {moment(status.since, status.now)}"
+    return f"{what}{since} · store {status.store}"
 
 
 def status_sentence(status: StatusReport) -> str:

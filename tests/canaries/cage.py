@@ -32,7 +32,8 @@ VERBS: tuple[tuple[str, ...], ...] = (
     ("status",), ("status", "-o", "json"), ("status", "-o", "markdown"),
     ("reconcile", "-v"), ("refresh", "--force", "-v", "--log-format", "json"),
     ("refresh", "--force", "-o", "json"), ("refresh", "--force", "-o", "markdown"), ("reconcile", "-o", "github"),
-    ("secret", "list"), ("trust", "--show"), ("policy", "plan"), ("doctor",), ("doctor", "-o", "json"),
+    ("secret", "list"), ("trust", "--show"), ("doctor",), ("doctor", "-o", "json"),
+    ("history", "sales/crm", "--versions"), ("history", "provider/sales/idp", "--versions", "-o", "json"),
     ("drift",), ("drift", "-o", "markdown", "--tokens", "--registrations", "-v"), ("drift", "-o", "json", "--tokens"),
     ("plan", "--out", "saved.plan"), ("reconcile", "--plan", "saved.plan"),
 )  # fmt: skip

@@ -139,6 +139,11 @@ def test_the_secrets_of_a_vault_login_are_shown_nowhere(cage: Cage, vault: Vault
             ("plan", "-v"),
             ("reconcile", "-v", "--log-format", "json"),
             ("secret", "list"),
+            ("policy", "plan", "-o", "json"),
+            ("doctor", "-v"),
+            ("doctor", "-o", "json", "--role", "plan"),
+            ("drift",),
+            ("history", "sales/crm"),
         ):
             said = desk.run(*verb, expect=None, **way)
             assert leaks(said.out + said.err, secrets) == [], (way, said)

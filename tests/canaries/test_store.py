@@ -75,7 +75,8 @@ def test_metadata_of_strangers_breaks_nothing(cage: Cage, custom: dict[str, str]
         with cage.store() as store:
             store.write_metadata(StorePath(tuple(place.split("/"))), custom)
     for verb in VERBS:
-        assert cage.run(*verb).code in (0, 3, 4)
+        # Another hand's metadata is just what drift is to notice: it alone may say so, by 7.
+        assert cage.run(*verb).code in ((0, 3, 4, 7) if verb[0] == "drift" else (0, 3, 4))
 
 
 @pytest.mark.parametrize(

@@ -31,13 +31,14 @@ _ROLES = {
     "serve": Role.SERVE,
     "consent-link": Role.SERVE,
     "drift": Role.PLAN,
+    "history": Role.PLAN,
 }
 """A new verb that opens a store says here whose it is."""
 
 
 def role_of(arguments: tuple[str, ...]) -> Role:
     role = _ROLES[arguments[0]]
-    if arguments[0] == "drift" and {"--registrations", "--tokens"} & set(arguments):
+    if {"--registrations", "--tokens", "--versions"} & set(arguments):
         return Role.RECONCILE
     return Role.PRUNE if role is Role.RECONCILE and "--prune" in arguments else role
 

@@ -34,8 +34,16 @@ BEHAVIOUR = {
     "RECONCILER_COMMIT": "the Git commit that is written beside what is applied; else `GITHUB_SHA` or `CI_COMMIT_SHA`",
     "GITHUB_SHA": "see `RECONCILER_COMMIT`",
     "CI_COMMIT_SHA": "see `RECONCILER_COMMIT`",
-    "GITHUB_ACTOR": "who is recorded as having brought an imported token; else `GITLAB_USER_LOGIN`, else `user@host`",
-    "GITLAB_USER_LOGIN": "see `GITHUB_ACTOR`",
+    "RECONCILER_ACTOR": "who is written beside what is changed; else `GITHUB_TRIGGERING_ACTOR`, `GITHUB_ACTOR`, "
+    "`GITLAB_USER_LOGIN`, `user@host`",
+    "GITHUB_TRIGGERING_ACTOR": "see `RECONCILER_ACTOR`",
+    "GITHUB_ACTOR": "see `RECONCILER_ACTOR`",
+    "GITLAB_USER_LOGIN": "see `RECONCILER_ACTOR`",
+    "RECONCILER_RUN_URL": "the CI run that is written beside what is changed; else GitHub's, else `CI_JOB_URL`",
+    "CI_JOB_URL": "see `RECONCILER_RUN_URL`",
+    "GITHUB_SERVER_URL": "with the next two: the URL of a GitHub run",
+    "GITHUB_REPOSITORY": "see `GITHUB_SERVER_URL`",
+    "GITHUB_RUN_ID": "see `GITHUB_SERVER_URL`",
 }
 GITHUB = {
     "GITHUB_REPOSITORY": "`<owner>/<name>`; set by GitHub in every job, as all but the token",

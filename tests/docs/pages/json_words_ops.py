@@ -8,8 +8,15 @@ OPS_TITLES: Mapping[str, str] = {
     "FindingDocument": "finding",
     "DifferenceDocument": "difference",
     "NotSeenDocument": "not seen",
+    "EventDocument": "event",
+    "StampDocument": "stamp",
 }
-OPS_HEADINGS: Mapping[str, str] = {"policy": "policy", "doctor": "doctor", "drift": "drift"}
+OPS_HEADINGS: Mapping[str, str] = {
+    "policy": "policy",
+    "doctor": "doctor",
+    "drift": "drift",
+    "history": "history",
+}
 OPS_WORDS: Mapping[str, str] = {
     "policy.kind": "kind of this document",
     "doctor.kind": "kind of this document",
@@ -29,6 +36,21 @@ OPS_WORDS: Mapping[str, str] = {
     "DifferenceDocument.after": "what is there",
     "DifferenceDocument.address": "`provider/…`, `account/…`, or null for the store",
     "NotSeenDocument.address": "`provider/…`, `account/…`, or null for the store",
+    "history.kind": "kind of this document",
+    "history.address": "whose story it is",
+    "history.notes": "what the store did not tell, and why",
+    "events": "newest first",
+    "EventDocument.time": "when, by the store's clock where a version is meant",
+    "event": "what it was",
+    "detail": "more of it, in words",
+    "EventDocument.path": "the key whose version tells it; null where it stands in the metadata",
+    "EventDocument.version": "that version",
+    "EventDocument.by": "whose run wrote it",
+    "written_by": "whose run wrote an account's status, or applied a provider, last",
+    "StampDocument.commit": "Git commit of the run that wrote it",
+    "actor": "who ran it",
+    "run": "URL of the CI run",
+    "StampDocument.tool": "version of the tool that wrote it",
     "role": "whose policy it is",
     "policy.name": "what the policy is called in Vault, as we write it",
     "namespaces": "the teams whose part it is; empty: all",

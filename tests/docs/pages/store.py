@@ -44,7 +44,9 @@ ACCOUNT_KEYS = {
     "protect": "`true` where the account is protected",
     "deletion-policy": "`Revoke` where removal takes the grant back at the provider",
     "code": "the provider's code behind the reason",
-    "commit": "Git commit that was last applied",
+    "commit": "Git commit of the run that wrote this",
+    "actor": "… who ran it",
+    "run-url": "… and the CI run",
     "tool": "version that wrote it",
     "labels": "labels of the manifest",
     "imported-at": "when its grant was taken over with `import`",
@@ -82,7 +84,9 @@ PROVIDER_KEYS = {
     "protect": "`true` where the provider is protected",
     "deletion-policy": "`Orphan` or `Revoke`",
     "source": "file and line of the manifest that was last applied",
-    "commit": "Git commit that was last applied",
+    "commit": "Git commit of the run that wrote this",
+    "actor": "… who ran it",
+    "run-url": "… and the CI run",
     "tool": "version that wrote it",
 }
 
@@ -167,7 +171,8 @@ def _account() -> dict[str, str]:
         consent_digest="x", grant_version=1, lifetime=span,
         delete_after=span, rotation="x", granted_scopes=("x",), requested_scopes=("x",),
         subject="x", consented_at=now, refresh_expires_at=now, refresh_idle=span, not_before=now, client_id="x", owner="x",
-        source="x", protect=True, deletion_policy="x", code="x", commit="x", tool="x", labels={"x": "x"}, unsettled=True,
+        source="x", protect=True, deletion_policy="x", code="x", commit="x",
+        actor="x", run_url="x", tool="x", labels={"x": "x"}, unsettled=True,
         imported_at=now, imported_by="x",
     ).to_metadata()  # fmt: skip
 
@@ -182,6 +187,7 @@ def _provider() -> dict[str, str]:
         secret_version=1, good_secret_version=1, issuer="x", endpoints={"x": "x"}, discovered_at=now,
         issuer_in_response=True, signing_algorithms=("x",),
         pushed_only=True, redirect_uri="x", record_version=1, intent_op="x", intent_since=now,
-        client_secret_expires_at=now, client_digest="x", removed_at=now, protect=True, source="x", commit="x", tool="x",
+        client_secret_expires_at=now, client_digest="x", removed_at=now, protect=True, source="x", commit="x",
+        actor="x", run_url="x", tool="x",
         circuit=Circuit(ErrorClass.CLIENT, Reason.CLIENT_REFUSED, now, now, "x", 1),
     ).to_metadata()  # fmt: skip

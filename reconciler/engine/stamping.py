@@ -1,0 +1,72 @@
+"""The store of a run: what it writes under `grants/`, `providers/` and `trust/` carries the run's stamp.
+
+Rules:
+- no write more than without it: the stamp goes into the record that is written anyway;
+- `tokens/` hold access token, type, expiry and scope, and nothing else: whose run it was stands in the metadata beside
+  (`engine/published`), and a provider's says who applied it last (`engine/provider_status`);
+- secrets that people keep in the store are theirs, and are written as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from reconciler.model.secret import Document
+from reconciler.model.stamp import KEY, Stamp
+from reconciler.model.store_path import Layout, StorePath
+from reconciler.model.stored import KeyMetadata, Stored
+from reconciler.ports import SecretStore
+
+
+class StampingStore:
+    """Implements `SecretStore` over another one, which `below` gives."""
+
+    def __init__(self, below: SecretStore, *, layout: Layout, stamp: Stamp) -> None:
+        self.below = below
+        self._stamp = stamp
+        self._records = tuple(folder.segments for folder in (layout.grants, layout.providers, layout.trust))
+
+    def write(self, path: StorePath, document: Document, *, cas: int) -> int:
+        return self.below.write(path, self._stamped(path, document), cas=cas)
+
+    def _stamped(self, path: StorePath, document: Document) -> Document:
+        ours = path.mount is None and any(path.segments[: len(head)] == head for head in self._records)
+        return Document({**document, KEY: self._stamp.to_value()}) if ours else document
+
+    def write_metadata(
+        self, path: StorePath, custom: Mapping[str, str], *, max_versions: int | None = None
+    ) -> None:
+        self.below.write_metadata(path, custom, max_versions=max_versions)
+
+    # ------------------------------------------------------------------------------------------ as it is below
+
+    def read_metadata(self, path: StorePath) -> KeyMetadata | None:
+        return self.below.read_metadata(path)
+
+    def list_keys(self, folder: StorePath) -> list[str]:
+        return self.below.list_keys(folder)
+
+    def scan_metadata(self, folder: StorePath) -> Mapping[StorePath, KeyMetadata] | None:
+        return self.below.scan_metadata(folder)
+
+    def read(self, path: StorePath, *, version: int | None = None) -> Stored:
+        return self.below.read(path, version=version)
+
+    def server_time(self) -> datetime:
+        return self.below.server_time()
+
+    def describe(self) -> str:
+        return self.below.describe()
+
+    def delete_newest(self, path: StorePath) -> None:
+        self.below.delete_newest(path)
+
+    def purge(self, path: StorePath) -> None:
+        self.below.purge(path)
+
+    def capabilities(self, paths: Sequence[StorePath]) -> Mapping[StorePath, frozenset[str]]:
+        return self.below.capabilities(paths)
+
+    def ensure_login(self, lasts: timedelta) -> None:
+        self.below.ensure_login(lasts)
