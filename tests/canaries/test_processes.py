@@ -16,6 +16,7 @@ from tests.canaries.cage import Cage
 from tests.canaries.forms import canary, leaks
 from tests.cli.keyboard import Keyboard
 from tests.e2e.desk import Desk
+from tests.servers.keys import key_pair
 from tests.servers.places import VaultPlace
 
 
@@ -83,6 +84,14 @@ def test_processes_terminals_and_files_show_no_secret(cage: Cage):
                 "clients/sales/made",
                 "initial_access_token",
                 stdin=cage.planted["initial-token"],
+                expect=0,
+            ),
+            desk.run(
+                "secret",
+                "set",
+                "clients/sales/keyed",
+                "private_key",
+                stdin=key_pair("jwk").private,
                 expect=0,
             ),
             desk.run("reconcile", "-v", expect=0),
