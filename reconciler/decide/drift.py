@@ -22,6 +22,7 @@ from reconciler.model.names import Address, AddressPattern, parse_address
 from reconciler.model.observed import ObservedAccount, ObservedProvider, ObservedSecret
 from reconciler.model.state import AccountState
 from reconciler.model.status import AccountStatus, ProviderStatus, ownership_mark
+from reconciler.model.stored import VersionInfo
 from reconciler.model.suggestion import suggest
 
 
@@ -204,7 +205,7 @@ def account_drift(
     if status.state is not AccountState.READY or suspended or not declared:
         return
     newest = metadata.newest
-    if newest is not None and not newest.alive:
+    if newest is not None and not newest.alive and not died_by_itself(newest, status.delete_after):
         yield Drift(
             DriftKind.TOKEN_REMOVED,
             seen.address,
@@ -223,6 +224,14 @@ def account_drift(
             after="destroyed" if grant.destroyed else "deleted",
             run=f"reconciler history {seen.address}",
         )
+
+
+def died_by_itself(version: VersionInfo, kept: timedelta | None) -> bool:
+    """True where the store deleted it at the end of the time that versions are kept for (`output.deleteAfterExpiry`)."""
+    gone = version.deletion_time
+    return (
+        kept is not None and gone is not None and gone - version.created_time >= kept - timedelta(seconds=1)
+    )
 
 
 def discovery_drift(

@@ -144,8 +144,8 @@ def write_status(
         status = with_expiry(status, old, asked=expires)
     if not always and not must_write(old, status):
         return False
-    stamp = {"commit": run.commit, "actor": run.actor, "run_url": run.run_url, "tool": run.tool}
-    custom = replace(status, **stamp).to_metadata()
+    said = replace(status, commit=run.commit, actor=run.actor, run_url=run.run_url, tool=run.tool)
+    custom = said.to_metadata()
     path, kept = run.layout.token(account), setting(status, old)
     try:
         run.store.write_metadata(path, custom, max_versions=TOKEN_VERSIONS_KEPT, delete_after=kept)

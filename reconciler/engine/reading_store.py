@@ -64,10 +64,10 @@ class ReadingStore:
     ) -> None:
         raise _refused(path)
 
-    def delete_versions(self, path: StorePath, versions: Sequence[int]) -> None:
+    def delete_newest(self, path: StorePath) -> None:
         raise _refused(path)
 
-    def delete_newest(self, path: StorePath) -> None:
+    def delete_versions(self, path: StorePath, versions: Sequence[int]) -> None:
         raise _refused(path)
 
     def purge(self, path: StorePath) -> None:

@@ -35,9 +35,14 @@ class StampingStore:
         return Document({**document, KEY: self._stamp.to_value()}) if ours else document
 
     def write_metadata(
-        self, path: StorePath, custom: Mapping[str, str], *, max_versions: int | None = None
+        self,
+        path: StorePath,
+        custom: Mapping[str, str],
+        *,
+        max_versions: int | None = None,
+        delete_after: timedelta | None = None,
     ) -> None:
-        self.below.write_metadata(path, custom, max_versions=max_versions)
+        self.below.write_metadata(path, custom, max_versions=max_versions, delete_after=delete_after)
 
     # ------------------------------------------------------------------------------------------ as it is below
 
@@ -61,6 +66,9 @@ class StampingStore:
 
     def delete_newest(self, path: StorePath) -> None:
         self.below.delete_newest(path)
+
+    def delete_versions(self, path: StorePath, versions: Sequence[int]) -> None:
+        self.below.delete_versions(path, versions)
 
     def purge(self, path: StorePath) -> None:
         self.below.purge(path)

@@ -78,6 +78,15 @@ def test_a_deleted_token_counts_only_where_one_should_be():
     assert kinds(seen(replace(STATUS, state=AccountState.NEEDS_CONSENT), alive=False)) == []
 
 
+def test_a_token_that_the_store_deleted_at_its_end_is_no_drift():
+    kept = replace(STATUS, delete_after=timedelta(hours=1))
+    for gone, kinds_then in ((NOW + timedelta(hours=1), []), (NOW + timedelta(minutes=5), ["TokenRemoved"])):
+        version = VersionInfo(1, NOW, deletion_time=gone)
+        metadata = KeyMetadata(1, {1: version}, kept.to_metadata())
+        status = AccountStatus.from_metadata(metadata.custom)
+        assert kinds(ObservedAccount(CRM, tokens=metadata, status=status)) == kinds_then
+
+
 def test_another_owner_s_object_is_drift_only_where_we_declare_it():
     other = replace(STATUS, managed_by="reconciler/other")
     assert kinds(seen(other)) == ["OwnerChanged"]
