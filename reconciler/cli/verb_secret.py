@@ -34,7 +34,7 @@ def set_(path: str, key: str, **options: Any) -> int:
 
     session = make_session(options)
     where = _path(path)
-    value = _value(interactive=session.console.interactive)
+    value = secret_value(interactive=session.console.interactive)
     with open_made_store(session) as (store, layout):
         version = set_secret(store, layout, path=where, key=key, value=value)
     click.echo(f"{where}#{key} is version {version}")
@@ -91,7 +91,8 @@ def _path(text: str) -> StorePath:
         ) from None
 
 
-def _value(*, interactive: bool) -> Secret:
+def secret_value(*, interactive: bool) -> Secret:
+    """Asked for at a terminal, else read from stdin. NeedsPerson, UsageError where nothing usable comes."""
     if interactive:
         return Secret(click.prompt("value", hide_input=True, confirmation_prompt="the same again", err=True))
     if sys.stdin is None or sys.stdin.isatty():

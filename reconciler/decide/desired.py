@@ -20,6 +20,7 @@ from reconciler.decide.desired_account import check_live_grants, resolve_account
 from reconciler.decide.desired_provider import Bases, resolve_provider
 from reconciler.decide.former_names import check_previous
 from reconciler.decide.server_rules import check_base
+from reconciler.model.behaviour import Behaviour
 from reconciler.model.catalogue import Catalogue
 from reconciler.model.desired import Desired, DesiredAccount, DesiredProvider
 from reconciler.model.document import Loaded, SourceDocument
@@ -63,6 +64,17 @@ def resolve(loaded: Loaded, catalogue: Catalogue, *, root: str) -> Desired:
         unreadable=run.unreadable,
         file_count=loaded.file_count,
     )
+
+
+def resolve_bases(
+    loaded: Loaded, catalogue: Catalogue
+) -> tuple[Mapping[Address, Behaviour], tuple[Problem, ...]]:
+    """The bases that are declared, whole, and everything that is wrong with them; other kinds are not looked at."""
+    run = _Resolving(list(loaded.problems), unreadable=loaded.unreadable)
+    bases = _bases(_definitions(loaded, run), catalogue, run)
+    others = ("provider/", "account/")
+    told = tuple(one for one in sorted(set(run.problems)) if not one.address.startswith(others))
+    return bases.git, told
 
 
 _Defined = Mapping[Address, tuple[SourceDocument, ManifestDocument]]

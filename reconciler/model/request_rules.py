@@ -41,6 +41,13 @@ def _free_headers(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
+def token_header(name: str) -> str:
+    """`name` itself where a token may travel in it: Authorization, or a header that means nothing to HTTP."""
+    if not _TOKEN.fullmatch(name) or (name.lower() in _OURS and name.lower() != "authorization"):
+        raise ValueError("must be Authorization, or a header that means nothing to HTTP itself")
+    return name
+
+
 def _known_fields(names: dict[str, str]) -> dict[str, str]:
     if unknown := sorted(names.keys() - RENAMED):
         raise ValueError(f"{unknown[0]} is no field that can be renamed: {', '.join(sorted(RENAMED))}")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from reconciler.model.choices import CauseScope, LifetimeKind, Renewal, Rotation
+from reconciler.model.request_rules import token_header
 from reconciler.model.spec import Flag, Line, ReadWhole, Spec, Window
 
 
@@ -26,8 +27,12 @@ class AccessTokenRules(Spec):
     dies_at_refresh: Flag = Field(
         False, description="the running access token dies when it is refreshed: refreshed late, not early"
     )
-    header: Line = Field("Authorization", description="the header in which the provider's APIs take it")
-    scheme: Line = Field("Bearer", description="the word before the token in that header")
+    header: Annotated[Line, AfterValidator(token_header)] = Field(
+        "Authorization", description="the header in which the provider's APIs take it"
+    )
+    scheme: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,31}$")] = Field(
+        "Bearer", description="the word before the token in that header"
+    )
 
 
 class RefreshLifetime(Spec):

@@ -35,6 +35,7 @@ VERBS: tuple[tuple[str, ...], ...] = (
     ("secret", "list"), ("trust", "--show"), ("doctor",), ("doctor", "-o", "json"),
     ("history", "sales/crm", "--versions"), ("history", "provider/sales/idp", "--versions", "-o", "json"),
     ("drift",), ("drift", "-o", "markdown", "--tokens", "--registrations", "-v"), ("drift", "-o", "json", "--tokens"),
+    ("base", "list", "-o", "json"), ("base", "show", "custom", "-o", "json"), ("base", "show", "custom"),
     ("plan", "--out", "saved.plan"), ("reconcile", "--plan", "saved.plan"),
 )  # fmt: skip
 QUICK_VERBS: tuple[tuple[str, ...], ...] = (

@@ -15,6 +15,7 @@ _BY_HAND_ONLY = {
     ("trust", "show"), ("trust", "revoke"), ("trust", "yes"),
     ("trust settings", "mode"), ("trust settings", "loopback"), ("trust settings", "hosts"),
     ("trust settings", "prefixes"), ("trust settings", "no_hosts"), ("trust settings", "no_prefixes"),
+    ("base test", "origins"), ("base test", "server"), ("base test", "burn"),
     ("revoke", "yes"), ("init-store", "mode"), ("init-store", "loopback"), ("init-store", "hosts"),
 }  # fmt: skip
 """Flags that widen trust. Environment variables may only tighten it, since a workflow file is Git too (DESIGN §8); and a yes

@@ -3,6 +3,7 @@
 from reconciler.decide.health import NOTICE
 from reconciler.report.contract import FORMAT_VERSION, SCHEMA_NAMES, schema_of
 from tests.docs.pages.json_words import words_of
+from tests.docs.pages.json_words_base import BASE_HEADINGS, BASE_TITLES
 from tests.docs.pages.json_words_keep import KEEP_HEADINGS, KEEP_TITLES
 from tests.docs.pages.json_words_ops import OPS_HEADINGS, OPS_TITLES
 from tests.docs.pages.json_words_use import USE_HEADINGS, USE_TITLES
@@ -30,6 +31,7 @@ _TITLES = {
     **OPS_TITLES,
     **USE_TITLES,
     **KEEP_TITLES,
+    **BASE_TITLES,
 }
 _HEADINGS = {
     "plan": "plan",
@@ -40,6 +42,7 @@ _HEADINGS = {
     **OPS_HEADINGS,
     **USE_HEADINGS,
     **KEEP_HEADINGS,
+    **BASE_HEADINGS,
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from reconciler.decide.changes import Action
+from tests.docs.pages.json_words_base import BASE_WORDS
 from tests.docs.pages.json_words_keep import KEEP_WORDS
 from tests.docs.pages.json_words_ops import OPS_WORDS
 from tests.docs.pages.json_words_use import USE_WORDS
@@ -103,6 +104,7 @@ WORDS: Mapping[str, str] = {
     "clientSecretExpiresAt": "when the server says that it dies",
     "consent-link.sent": "it went to the owner by mail",
     "consent-link.url": "the link, where `--print` asked for it",
+    **BASE_WORDS,
     **OPS_WORDS,
     **USE_WORDS,
     **KEEP_WORDS,
