@@ -82,7 +82,12 @@ def run_trial(
                     declared.provider.behaviour.basic_encoding,
                 )
                 trial = _trial(
-                    session, client, declared, credentials, loopback=True, origins=frozenset({stage.origin})
+                    session,
+                    client,
+                    declared=declared,
+                    credentials=credentials,
+                    loopback=True,
+                    origins=frozenset({stage.origin}),
                 )
                 promises = trial.whole(stage.person, burn=options["burn"])
                 return str(stage.origin), [*promises, *stage.left_out]
@@ -93,11 +98,15 @@ def run_trial(
     with _client(session, loopback=loopback) as client:
         if options["client_id"] is None:
             stranger = ClientCredentials(_STRANGER, None, ClientAuth.NONE)
-            trial = _trial(session, client, declared, stranger, loopback=loopback, origins=None)
+            trial = _trial(
+                session, client, declared=declared, credentials=stranger, loopback=loopback, origins=None
+            )
             return str(trial.provider.endpoints.token.url.origin), [trial.stranger()]
         credentials = _credentials(session, declared.provider.behaviour, options)
         origins = _named_origins(options, loopback=loopback)
-        trial = _trial(session, client, declared, credentials, loopback=loopback, origins=origins)
+        trial = _trial(
+            session, client, declared=declared, credentials=credentials, loopback=loopback, origins=origins
+        )
         with _person(session, trial.provider, trial.account) as person:
             promises = trial.whole(person, burn=options["burn"])
         return str(trial.provider.endpoints.token.url.origin), promises
@@ -106,9 +115,9 @@ def run_trial(
 def _trial(
     session: Session,
     client: HttpClient,
+    *,
     declared: _Declared,
     credentials: ClientCredentials,
-    *,
     loopback: bool,
     origins: frozenset[Origin] | None,
 ) -> Trial:
