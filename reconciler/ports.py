@@ -14,6 +14,8 @@ from typing import Protocol, TypeAlias
 from reconciler.decide.authorization import Callback, CallbackRefused, RedirectUri
 from reconciler.decide.consent_guidance import Guidance
 from reconciler.decide.device import DeviceRequest
+from reconciler.decide.notices import Notice
+from reconciler.decide.notify_results import Told
 from reconciler.decide.sticky import Posted
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
 from reconciler.model.assertion import Assertion, SigningKey
@@ -42,6 +44,7 @@ __all__ = [
     "MetadataEndpoint",
     "MetadataStore",
     "NoAnswer",
+    "Notifier",
     "OriginProbe",
     "Outcome",
     "RegistrationEndpoint",
@@ -235,6 +238,24 @@ class DeviceInteraction(Protocol):
 
     def guide(self, guidance: Guidance) -> bool:
         """As `Interaction.guide`."""
+        ...
+
+
+class Notifier(Protocol):
+    """One destination for notices. One attempt each, within a deadline; never raises for what the other side does."""
+
+    @property
+    def name(self) -> str:
+        """What its marks are kept under: `webhook`, `slack`, `mail`."""
+        ...
+
+    @property
+    def where(self) -> str:
+        """For people: an origin or a host, never a path, a key or a password."""
+        ...
+
+    def tell(self, notices: Sequence[Notice]) -> Told:
+        """Which of them were taken, and why the others were not."""
         ...
 
 

@@ -31,6 +31,7 @@ class Role(StrEnum):
     PRUNE = "prune"
     CONSENT = "consent"
     SERVE = "serve"
+    NOTIFY = "notify"
     TRUST = "trust"
     WORKLOAD = "workload"
     SECRETS = "secrets"
@@ -43,11 +44,14 @@ SUMMARIES = {
     Role.PRUNE: "reconcile --prune: what reconcile may, and the removal of what is no longer declared",
     Role.CONSENT: "consent and import: the accounts and providers of its namespaces",
     Role.SERVE: "serve, consent-link: what consent may, for all accounts; the page's key and its used marks",
+    Role.NOTIFY: "notify: metadata, what was told before, and secrets below notify/; no grant, no token",
     Role.TRUST: "trust: says where credentials may go; reads no grant and no client secret",
     Role.WORKLOAD: "a workload: the access tokens of its namespaces, and nothing else",
     Role.SECRETS: "secret: the client secrets of people",
     Role.INIT: "init-store: makes a store, once",
 }
+NOTIFY_SECRETS = "notify"
+"""Below it stand the secrets of destinations (`store:notify/ops#webhook`)."""
 NARROWABLE = (Role.RECONCILE, Role.PRUNE, Role.CONSENT, Role.SERVE, Role.WORKLOAD, Role.SECRETS)
 ALWAYS_NARROW = (Role.CONSENT, Role.WORKLOAD)
 """Of the namespace `default` where none is named, as manifests are."""
@@ -98,6 +102,16 @@ def rules_for(role: Role, reach: Reach) -> tuple[Rule, ...]:
             rules = [*_keeping(role, reach)]
         case Role.SERVE:
             rules = [*_keeping(role, reach), *_serving(reach)]
+        case Role.NOTIFY:
+            rules = [
+                _all_metadata(reach),
+                *_secrets_metadata(role, reach),
+                _trust(reach, _READ),
+                Rule(_data(reach, reach.layout.notified, below=True), _KEEP, "what was told, and when"),
+                Rule(
+                    f"{reach.mount}/data/{NOTIFY_SECRETS}/*", _READ, "where notices go, if the store keeps it"
+                ),
+            ]
         case Role.TRUST:
             rules = [
                 _all_metadata(reach),

@@ -132,6 +132,10 @@ class Layout:
         return self.folder("meta", "web-key")
 
     @property
+    def notified(self) -> StorePath:
+        return self.folder("meta", "notified")
+
+    @property
     def used_marks(self) -> StorePath:
         return self.folder("meta", "used")
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 from reconciler.decide.forecast import LimitKind
+from reconciler.decide.notices import NoticeKind
 
 
 class OriginDocument(TypedDict):
@@ -64,6 +65,46 @@ class ForecastDocument(TypedDict):
     unknown: dict[str, int]
 
 
+class NoticeDocument(TypedDict):
+    """One transition. `id` is the same each time that this one is told; `told`: the destination took it now."""
+
+    id: str
+    notice: NoticeKind
+    address: str
+    reason: str | None
+    message: str
+    by: str | None
+    owner: str | None
+    command: str | None
+    told: bool
+
+
+class DeliveryDocument(TypedDict):
+    """One destination. `where` is an origin or a host. `left`: how many wait for the next run."""
+
+    name: str
+    where: str
+    told: int
+    failed: int
+    left: int
+    error: str | None
+    notices: list[NoticeDocument]
+
+
+class NotifyDocument(TypedDict):
+    """`reconciler notify -o json`. `dry`: nothing was sent and nothing is marked."""
+
+    format_version: Literal[1]
+    kind: Literal["notify"]
+    tool: str
+    commit: str | None
+    time: str
+    dry: bool
+    destinations: list[DeliveryDocument]
+    exit_code: int
+
+
 KEEP_DOCUMENTS: dict[str, tuple[str, Any]] = {
     "forecast": ("what `reconciler forecast -o json` writes", ForecastDocument),
+    "notify": ("what `reconciler notify -o json` writes", NotifyDocument),
 }

@@ -125,6 +125,7 @@ def _answer(p: Parrot, path: str, form: dict[str, str], method: str) -> Said:
         (p.about == "token" and path == "/token")
         or (p.about == "register" and path.startswith("/register"))
         or (p.about == "revoke" and path == "/revoke")
+        or (p.about == "notify" and path.startswith("/notify/"))
     )
     if sulks:
         return _moods(p)[p.mood]

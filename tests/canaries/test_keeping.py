@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -85,3 +86,25 @@ def test_a_revocation_that_fails_says_nothing(cage: Cage, mood: str):
     cage.assert_silent()
     cage.assert_no_file_holds_one()
     assert cage.read("reconciler/grants/sales/crm")["refresh_token"] == before
+
+
+@pytest.mark.parametrize("mood", SOME_MOODS)
+@pytest.mark.parametrize("flags", [(), ("-o", "json", "-v"), ("--dry-run",)])
+def test_a_destination_that_repeats_everything_is_not_heard(cage: Cage, mood: str, flags: tuple[str, ...]):
+    cage.settle()
+    cage.run("revoke", "sales/crm", "--yes", expect=0)
+    cage.parrot.mood, cage.parrot.about = mood, "notify"
+    key = "whsec_" + base64.b64encode(canary("signing").encode()).decode()
+    path = canary("webhook-path")
+    cage.planted |= {"signing": key, "webhook-path": path}
+    address = f"{cage.parrot.issuer}/notify/{path}"
+    said = cage.run(
+        "notify",
+        *flags,
+        RECONCILER_NOTIFY_WEBHOOK=address,
+        RECONCILER_NOTIFY_WEBHOOK_SECRET=key,
+        RECONCILER_NOTIFY_SLACK=address,
+    )
+    assert said.code in (0, 4)
+    cage.assert_silent()
+    cage.assert_no_file_holds_one()

@@ -19,6 +19,7 @@ _ROLES = {
     "plan": Role.PLAN,
     "status": Role.PLAN,
     "forecast": Role.PLAN,
+    "notify": Role.NOTIFY,
     "reconcile": Role.RECONCILE,
     "apply": Role.RECONCILE,
     "refresh": Role.RECONCILE,

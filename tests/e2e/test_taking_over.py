@@ -11,7 +11,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
+from standardwebhooks import Webhook
 
+from reconciler.model.notified import shard_of
+from tests.adapters.http.raw_server import http, raw_server, says
+from tests.adapters.http.test_webhook import parts
+from tests.decide.test_notice_words import KEY
 from tests.e2e.desk import Desk
 from tests.e2e.roles import at_vault
 from tests.e2e.test_whole_story import CLIENT, OLD_SECRET, manifests, prepare
@@ -119,6 +124,41 @@ def test_a_grant_is_taken_over_kept_alive_and_given_back(
     assert (found["state"], found["reason"]) == ("needs-consent", "RevokedHere")
     desk.run("reconcile", expect=0)
     assert desk.attention()["account/sales/crm"] == "RevokedHere"
+
+
+def test_a_forecast_and_notices_need_no_more_than_their_roles(
+    desk: Desk, vault: VaultPlace, other: OtherTool
+):
+    desk.run("import", "sales/crm", stdin=json.dumps(other.consented("ana")), expect=0)
+    forecast = desk.run("forecast", "-o", "json", expect=0).json
+    assert [(n["address"], n["limit"]) for n in forecast["needs"]] == [("account/sales/mail", "now")]
+    with raw_server(says(http("", status="204 No Content"))) as receiver:
+        told = {
+            "RECONCILER_NOTIFY_WEBHOOK": receiver.url("/hook"),
+            "RECONCILER_NOTIFY_WEBHOOK_SECRET": KEY,
+        }
+        for expected in (1, 0):
+            said = desk.run("notify", "-o", "json", expect=0, **told).json
+            assert said["destinations"][0]["told"] == expected
+        desk.run("revoke", "sales/crm", "--yes", expect=0)
+        desk.run("notify", expect=0, **told)
+        types = [
+            Webhook(KEY).verify(body, headers)["type"] for headers, body in map(parts, receiver.requests)
+        ]
+    assert types == ["account.needs_consent", "account.needs_consent"]
+    assert sorted(mark.partition("@")[0] for mark in marks_of(vault)) == [
+        "needs-consent:NeverConsented",
+        "needs-consent:RevokedHere",
+    ]
+
+
+def marks_of(vault: VaultPlace) -> list[str]:
+    """The marks of the two accounts, as they stand under `meta/notified`."""
+    found = []
+    for shard in {shard_of("account/sales/crm"), shard_of("account/sales/mail")}:
+        told = vault.get(f"reconciler/meta/notified/{shard}")["told"]
+        found += [mark for marks in told.values() for mark in marks.values()]
+    return found
 
 
 def test_the_token_of_another_person_gives_the_place_back(desk: Desk, vault: VaultPlace, other: OtherTool):

@@ -53,6 +53,16 @@ GITHUB = {
     "GITHUB_SERVER_URL": "with the two others of the run: a link to it, where the whole plan is kept",
     "GITHUB_RUN_ID": "see above",
 }
+NOTIFY = {
+    "RECONCILER_NOTIFY_WEBHOOK": "a webhook's URL, or `store:<path>#<key>`, where the store keeps it",
+    "RECONCILER_NOTIFY_WEBHOOK_SECRET": "its signing secret, `whsec_…`, or where the store keeps it; two while it is changed",
+    "RECONCILER_NOTIFY_SLACK": "the URL of a Slack-compatible incoming webhook, or where the store keeps it",
+    "RECONCILER_NOTIFY_SMTP": "a mail server: `smtp://user@host:587` (STARTTLS) or `smtps://user@host:465`",
+    "RECONCILER_NOTIFY_SMTP_PASSWORD": "its password, or where the store keeps it",
+    "RECONCILER_NOTIFY_FROM": "the address that mails come from",
+    "RECONCILER_NOTIFY_TO": "operators, who are told everything, comma separated",
+    "RECONCILER_NOTIFY_OWNERS": "domains, comma separated: owners there are told what is theirs",
+}
 VAULT = {
     "VAULT_ADDR": "the server, `BAO_ADDR` where it is not set; both with different servers are an error",
     "VAULT_NAMESPACE": "Vault Enterprise or OpenBao namespace",
@@ -87,6 +97,7 @@ TERMINAL = {
 GROUPS = {
     "Store": STORE,
     "Behaviour": BEHAVIOUR,
+    "Notifications": NOTIFY,
     "Vault and OpenBao": VAULT,
     "GitHub": GITHUB,
     "Terminal": TERMINAL,
@@ -104,7 +115,7 @@ def environment() -> str:
         f"## {title}\n\n" + table(("variable", "meaning"), [(code(n), w) for n, w in group.items()])
         for title, group in GROUPS.items()
     ]
-    parts[2] += (
+    parts[list(GROUPS).index("Vault and OpenBao")] += (
         "\n\nOf these, the ones that Vault's own command knows may also be written with `BAO_` in the place of `VAULT_`: "
         f"{', '.join(code(name) for name in sorted(with_bao()))}."
     )

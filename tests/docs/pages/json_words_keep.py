@@ -2,9 +2,28 @@
 
 from collections.abc import Mapping
 
-KEEP_TITLES: Mapping[str, str] = {"NeedDocument": "need", "MonthDocument": "month"}
-KEEP_HEADINGS: Mapping[str, str] = {"forecast": "forecast"}
+KEEP_TITLES: Mapping[str, str] = {
+    "NeedDocument": "need",
+    "MonthDocument": "month",
+    "NoticeDocument": "notice",
+    "DeliveryDocument": "destination",
+}
+KEEP_HEADINGS: Mapping[str, str] = {"forecast": "forecast", "notify": "notify"}
 KEEP_WORDS: Mapping[str, str] = {
+    "notify.kind": "kind of this document",
+    "dry": "nothing was sent and nothing is marked",
+    "destinations": "each destination that is configured",
+    "notify.exit_code": "of the process",
+    "DeliveryDocument.name": "`webhook`, `slack`, `mail` (operators) or `owners`",
+    "where": "origin or host",
+    "told": "how many it took now",
+    "NoticeDocument.told": "it was taken now",
+    "failed": "how many it did not take",
+    "left": "how many wait for the next run",
+    "DeliveryDocument.error": "why some were not taken",
+    "notices": "each notice for it",
+    "id": "the same each time that this transition is told",
+    "notice": "which transition",
     "forecast.kind": "kind of this document",
     "start": "seen from",
     "end": "… to",

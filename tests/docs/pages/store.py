@@ -122,6 +122,11 @@ def store() -> str:
         ),
         (code(layout.format), "format of the store; its presence says that there is one", "`init-store`"),
         (
+            code(f"{layout.notified}/<0-f>"),
+            "what each destination of notices was last told of each object, and when; no message",
+            "`notify`",
+        ),
+        (
             code(layout.web_key),
             "what the Accounts page signs links and seals sessions with; deleted, all links and sessions end",
             "`serve` and `consent-link` make and read it",
