@@ -69,7 +69,7 @@ def notify(
             told = notifier.tell(sent)
             delivery = Delivery(notifier.name, notifier.where, notices, told=told, left=delivery.left)
             taken = [notice for notice in sent if notice.id in told.ids]
-            _remember(store, layout, shards, taken, destination=notifier.name)
+            _remember(store, layout, shards=shards, taken=taken, destination=notifier.name)
         deliveries.append(delivery)
     if not dry and known is not None:
         _tidy(store, layout, known=known)
@@ -79,9 +79,9 @@ def notify(
 def _remember(
     store: SecretStore,
     layout: Layout,
+    *,
     shards: dict[str, Shard],
     taken: Sequence[Notice],
-    *,
     destination: str,
 ) -> None:
     by_shard: dict[str, list[Notice]] = {}

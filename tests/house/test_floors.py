@@ -14,7 +14,7 @@ import pytest
 from tests.house.tree import ROOT, Module, modules
 
 PURE = {"errors", "model", "catalog", "decide", "report"}
-CLOCKLESS = PURE | {"engine", "ports"}
+CLOCKLESS = PURE | {"engine", "ports", "ports_people"}
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.putenv", "environ", "getenv"}
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "sleep"}
 FILES = {"open", "Path.open", "Path.read_text", "Path.write_text", "Path.read_bytes", "Path.write_bytes"}
@@ -27,6 +27,7 @@ TECHNOLOGY = {
     "httpcore": {"http"},
     "sqlite3": {"sqlite"},
     "yaml": {"manifest"},
+    "smtplib": {"smtp"},
 }
 # Modules that several families may share; `system` is this machine's clock and randomness.
 SHARED = {"http", "system"}
