@@ -34,8 +34,9 @@ _MOST_CLIENTS = 32
 _LONGEST_DRAIN = 0.5
 _TICK = 0.2
 _PORT_TRIES = 20
+_LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) (/[\x21-\x7e]*) HTTP/1\.[01]\r\n")
-_HOST = re.compile(rb"(?i)\r\nhost:[ \t]*([^\r\n]*?)[ \t]*\r\n")
+_HOST = re.compile(rb"(?i)\r\nhost:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)")
 
 
 @dataclass(eq=False, slots=True)
@@ -182,30 +183,26 @@ def _bind(redirect: RedirectUri) -> list[socket.socket]:
 
 
 def _bind_both(redirect: RedirectUri) -> list[socket.socket]:
-    """One port on both families: a browser may take either for `localhost`."""
-    if not _has_ipv6():
-        return _bind_one(redirect)
-    for _ in range(_PORT_TRIES):
-        first = _bind_one(redirect)
+    """One port on both families: a browser may take either for `localhost`. A machine with one of them has that one."""
+    families = [(family, host) for family, host in _LOOPBACK if _is_there(family, host)]
+    for _ in range(_PORT_TRIES if families else 0):
+        bound: list[socket.socket] = []
         try:
-            return [*first, _listen(socket.AF_INET6, "::1", first[0].getsockname()[1])]
+            for family, host in families:
+                port = bound[0].getsockname()[1] if bound else redirect.port or 0
+                bound.append(_listen(family, host, port))
+            return bound
         except OSError:
-            first[0].close()
+            for sock in bound:
+                sock.close()
             if redirect.port is not None:
                 break
     raise _taken(redirect)
 
 
-def _bind_one(redirect: RedirectUri) -> list[socket.socket]:
+def _is_there(family: int, host: str) -> bool:
     try:
-        return [_listen(socket.AF_INET, "127.0.0.1", redirect.port or 0)]
-    except OSError:
-        raise _taken(redirect) from None
-
-
-def _has_ipv6() -> bool:
-    try:
-        _listen(socket.AF_INET6, "::1", 0).close()
+        _listen(family, host, 0).close()
     except OSError:
         return False
     return True

@@ -93,8 +93,9 @@ class TerminalPerson:
 
     def guide(self, guidance: Guidance) -> bool:
         self.close()
-        click.echo(f"\nNo refresh token came: {clean(guidance.why, cap=500)}.", err=True)
-        click.echo(f"  first  {clean(guidance.steps, cap=500)}", err=True)
+        click.echo(f"\n{guidance.what}: {clean(guidance.why, cap=500)}.", err=True)
+        if guidance.steps:
+            click.echo(f"  first  {clean(guidance.steps, cap=500)}", err=True)
         if guidance.page:
             click.echo(f"  page   {clean(guidance.page, cap=500)}", err=True)
             self._open(guidance.page, otherwise="open the page above yourself")

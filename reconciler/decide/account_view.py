@@ -193,6 +193,15 @@ class AccountView:
         return tuple(s for s in self.account.scopes if s not in status.requested_scopes)
 
     @property
+    def narrowed(self) -> tuple[str, ...]:
+        """Scopes that a person granted because the manifest asked for them then, and that it asks for no more."""
+        status = self.status
+        if self.account is None or status is None or not self.is_person:
+            return ()
+        given = set(status.granted_scopes) & set(status.requested_scopes)
+        return tuple(sorted(given - set(self.account.scopes)))
+
+    @property
     def missing_scopes(self) -> tuple[str, ...]:
         """Scopes that the manifest asks for and the provider did not grant, as far as its answers tell."""
         status = self.status

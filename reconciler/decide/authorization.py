@@ -75,6 +75,8 @@ class AuthorizationRequest:
     rules: CallbackRules = field(default_factory=CallbackRules)
     server: str = ""
     """The token endpoint's host."""
+    only: tuple[str, ...] | None = None
+    """The scopes that were asked for, where the server is to add them to what it granted before; None: all."""
 
 
 class Refusal(StrEnum):
@@ -125,9 +127,15 @@ class CallbackRefused:
 
 
 def plan_authorization(
-    provider: ReadyProvider, account: DesiredAccount, *, redirect: str, nonces: Nonces
+    provider: ReadyProvider,
+    account: DesiredAccount,
+    *,
+    redirect: str,
+    nonces: Nonces,
+    only: tuple[str, ...] | None = None,
 ) -> AuthorizationRequest:
-    """Build the request. `redirect` is the redirect URI as it will be listened on. ValueError: no authorization endpoint."""
+    """Build the request. `redirect` is the redirect URI as it will be listened on; `only`: these scopes of the account's,
+    to be added to what was granted before. ValueError: no authorization endpoint."""
     behaviour, endpoint = provider.desired.behaviour, provider.endpoints.authorization
     if endpoint is None:
         raise ValueError("the provider has no authorization endpoint")
@@ -140,8 +148,9 @@ def plan_authorization(
         "redirect_uri": redirect,
         "state": nonces.state.reveal(),
     }
-    if behaviour.scopes.in_request and account.scopes:
-        fields["scope"] = behaviour.scopes.separator.join(account.scopes)
+    scopes = account.scopes if only is None else only
+    if behaviour.scopes.in_request and scopes:
+        fields["scope"] = behaviour.scopes.separator.join(scopes)
     pkce = behaviour.pkce is not Pkce.UNSUPPORTED
     if pkce:
         fields |= {"code_challenge": s256(nonces.verifier), "code_challenge_method": "S256"}
@@ -155,7 +164,8 @@ def plan_authorization(
     fields["redirect_uri"] = sent
     fields = {shape.names.get(name, name): text for name, text in fields.items() if name not in shape.omit}
     # Ours come last, so that no base or manifest can take their place.
-    query = urlencode({**behaviour.authorization_parameters, **fields}, quote_via=quote)
+    extra = {} if only is None else behaviour.scopes.incremental_parameters
+    query = urlencode({**behaviour.authorization_parameters, **extra, **fields}, quote_via=quote)
     joint = "&" if "?" in endpoint.text else "?"
     return AuthorizationRequest(
         url=f"{endpoint.text}{joint}{query}",
@@ -165,6 +175,7 @@ def plan_authorization(
         nonce=nonces.nonce if with_nonce else None,
         issuer=provider.issuer,
         issuer_in_response=provider.issuer_in_response,
+        only=only,
         comes_back_to=redirect,
         rules=behaviour.callback,
         server=provider.endpoints.token.url.origin.host,

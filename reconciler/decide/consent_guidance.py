@@ -1,7 +1,8 @@
 """What a person can do at the provider so that a second try works where the first brought too little.
 
 Rules: only what a second try can mend is guided: a refresh token that did not come (the app's access is removed, so that
-the provider asks anew). Why, steps and page are the base's own words; where it has none, the general ones.
+the provider asks anew), or new scopes that were not added to the old ones (all are asked for at once). Why, steps and
+page are the base's own words; where it has none, the general ones.
 """
 
 from __future__ import annotations
@@ -18,20 +19,31 @@ MOST_REPEATS = 2
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """`why` and `steps` are clauses; `page` '' where the base names none."""
+    """`what` is a sentence without its full stop, `why` a clause; `steps` and `page` '' where there is nothing to do at the
+    provider first."""
 
+    what: str
     why: str
-    steps: str
-    page: str
+    steps: str = ""
+    page: str = ""
 
 
 def guidance_after(result: Result, behaviour: Behaviour) -> Guidance | None:
     """What is to be done before another try; None where another try is not what helps."""
-    if result.reason != Reason.REFRESH_TOKEN_MISSING.value:
-        return None
-    removal = behaviour.access_removal
-    return Guidance(
-        why=behaviour.refresh_token.missing or "the provider gives one only when it asks a person anew",
-        steps=removal.steps or "remove this app's access to the account",
-        page=removal.url or "",
-    )
+    match result.reason:
+        case Reason.REFRESH_TOKEN_MISSING.value:
+            removal = behaviour.access_removal
+            return Guidance(
+                what="No refresh token came",
+                why=behaviour.refresh_token.missing
+                or "the provider gives one only when it asks a person anew",
+                steps=removal.steps or "remove this app's access to the account",
+                page=removal.url or "",
+            )
+        case Reason.SCOPES_NOT_GRANTED.value:
+            return Guidance(
+                what="The new scopes were not added to those granted before",
+                why="all are asked for at once now",
+            )
+        case _:
+            return None

@@ -122,6 +122,17 @@ def refresh_token_missing(account: DesiredAccount, behaviour: Behaviour) -> Resu
     )
 
 
+def scopes_not_added(account: DesiredAccount) -> Result:
+    """Only what is new was asked for, and the server did not add it to what it granted before."""
+    return ended(
+        account,
+        Reason.SCOPES_NOT_GRANTED,
+        error=f"the server did not add the new scopes to those granted before; {UNCHANGED}",
+        hint=f"run again, for all of them at once: reconciler consent {account.address.short}",
+        code=PERSON,
+    )
+
+
 def identity_refused(account: DesiredAccount, found: Identity, wrong: Mismatch) -> Result:
     """Another person consented than the one who is meant to."""
     who = clean(found.email or found.subject, cap=80)

@@ -21,7 +21,7 @@ def describe(view: AccountView, state: AccountState, reason: Reason) -> str:
     """What is the matter, without the address: `the refresh token has expired (invalid_grant)`."""
     what = REMEDIES[reason].what
     detail = _detail(view, state, reason)
-    return f"{what}{detail}"
+    return f"{what}{detail}{_also_granted(view, state)}"
 
 
 def brief(view: AccountView, state: AccountState, reason: Reason) -> str:
@@ -55,6 +55,13 @@ def _detail(view: AccountView, state: AccountState, reason: Reason) -> str:
     if reason is R.SCOPES_NOT_GRANTED:
         return f": {clean(' '.join(view.missing_scopes))}"
     return _date_detail(view, state, reason) + _code_detail(view, reason)
+
+
+def _also_granted(view: AccountView, state: AccountState) -> str:
+    """A narrower manifest asks nobody for anything; that the grant is wider than it is no secret, though."""
+    if not view.narrowed or state not in (S.READY, S.REFRESH_DUE, S.EXPIRING):
+        return ""
+    return f"; also granted, no longer asked for: {clean(' '.join(view.narrowed), cap=200)}"
 
 
 def _circuit_detail(circuit: Circuit, now: datetime) -> str:

@@ -102,6 +102,7 @@ def encode_pending(pending: PendingConsent) -> Document:
         "comes_back_to": request.comes_back_to,
         "rules": request.rules.model_dump(mode="json", by_alias=True, exclude_defaults=True),
         "server": request.server,
+        "only": None if request.only is None else list(request.only),
         "consent_digest": pending.consent_digest,
         "provider_digest": pending.provider_digest,
         "begun_at": format_instant(pending.begun_at),
@@ -123,7 +124,9 @@ def _decode(document: Document) -> PendingConsent:
     state = document.secret("state")
     if document["format"] != 1 or state is None or not isinstance(document["issuer_in_response"], bool):
         raise ValueError("not a pending consent")
-    issuer = document.get("issuer")
+    issuer, only = document.get("issuer"), document.get("only")
+    if only is not None and not isinstance(only, list):
+        raise TypeError("not a list")
     return PendingConsent(
         account=_address(document["account"]),
         request=AuthorizationRequest(
@@ -137,6 +140,7 @@ def _decode(document: Document) -> PendingConsent:
             comes_back_to=_text(document.get("comes_back_to", "")),
             rules=CallbackRules.model_validate(document.get("rules", {})),
             server=_text(document.get("server", "")),
+            only=None if only is None else tuple(_text(scope) for scope in only),
         ),
         consent_digest=_text(document["consent_digest"]),
         provider_digest=_text(document["provider_digest"]),

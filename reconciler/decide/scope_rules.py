@@ -23,6 +23,20 @@ def scope_findings(scopes: Sequence[str], *, rules: ScopeRules) -> Iterator[tupl
             yield number, "is not a scope of this server, as its base says (scopes.pattern)"
 
 
+def only_new_scopes(
+    scopes: Sequence[str], *, granted: Sequence[str], behaviour: Behaviour
+) -> tuple[str, ...] | None:
+    """What is left to be asked for where the server adds to what it granted before (incremental authorization); None where
+    all is asked for: nothing was granted, nothing is new, or the answer would not show whether it was added."""
+    rules = behaviour.scopes
+    new = frozenset(scopes) - frozenset(granted)
+    if not (rules.incremental and rules.in_request and rules.echoed) or not granted or not new:
+        return None
+    always = frozenset({*rules.mandatory, *behaviour.identity.scopes, "openid"}) & frozenset(scopes)
+    asked = tuple(sorted(new | always))
+    return None if len(asked) == len(frozenset(scopes)) else asked
+
+
 def requested_scopes(
     scopes: Sequence[str], *, behaviour: Behaviour, grant: GrantType, identity: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:

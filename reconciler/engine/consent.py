@@ -12,6 +12,7 @@ Rules:
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from reconciler.decide.authorization import (
@@ -38,9 +39,10 @@ from reconciler.decide.pending_consent import (
     what_moved,
 )
 from reconciler.decide.results import Result
+from reconciler.decide.scope_rules import only_new_scopes
 from reconciler.engine.consent_checks import check_before_asking
 from reconciler.engine.consent_exchange import exchange_code, with_callback
-from reconciler.engine.consent_grant import store_answer
+from reconciler.engine.consent_grant import standing_grant, store_answer
 from reconciler.engine.pushed_authorization import push_request
 from reconciler.engine.run import Run
 from reconciler.errors import ProviderFailed
@@ -67,6 +69,7 @@ def begin_consent(
     redirect_uri: str,
     lasts: timedelta = CONSENT_LASTS,
     despite_incident: bool = False,
+    incremental: bool = False,
 ) -> PendingConsent | Result:
     """The first half: check all that can be known, and make the link (`PendingConsent.url`). Writes nothing; sends
     nothing, but where the request is pushed (RFC 9126): then the link is good for as long as the server says.
@@ -74,7 +77,8 @@ def begin_consent(
     `redirect_uri` is where the browser comes back to, exactly as it is sent; it must be registered at the provider. A
     Result instead: nobody is to be asked here (another grant type, suspended, an incident of the provider unless
     `despite_incident`). ProviderFailed: nothing to consent at; ObjectFailed: foreign keys; PathDenied: the grant could
-    not be stored; StoreError.
+    not be stored; StoreError. `incremental`: where the base's server adds to what it granted before, only what is new is
+    asked for; the caller asks for all where that turns out to be too little (`Reason.SCOPES_NOT_GRANTED`).
     """
     refusal = not_for_a_person(account) or only_on_a_device(account)
     if refusal is not None:
@@ -83,7 +87,8 @@ def begin_consent(
     refusal = check_before_asking(run, account, provider, despite_incident=despite_incident)
     if refusal is not None:
         return refusal
-    request = plan_authorization(provider, account, redirect=redirect_uri, nonces=_nonces(run))
+    only = _only_new(run, account, provider) if incremental else None
+    request = plan_authorization(provider, account, redirect=redirect_uri, nonces=_nonces(run), only=only)
     if provider.pushes_authorization:
         request = push_request(run, provider, request)
     now = run.clock.now()
@@ -130,13 +135,32 @@ def consent(
 
     `paste`: nobody listens on this machine; the person pastes the URL that the browser ended at. Errors as `begin_consent`.
     """
-    result = _once(run, account, provider, ask=ask, paste=paste, despite_incident=despite_incident)
+    manner = _Manner(paste, despite_incident)
+    result = _once(run, account, provider, ask=ask, manner=manner)
     for _ in range(MOST_REPEATS):
         guidance = guidance_after(result, provider.desired.behaviour)
         if guidance is None or run.stop.is_set() or not ask.guide(guidance):
             break
-        result = _once(run, account, provider, ask=ask, paste=paste, despite_incident=despite_incident)
+        whole = replace(manner, incremental=False)
+        result = _once(run, account, provider, ask=ask, manner=whole)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    paste: bool
+    despite_incident: bool
+    incremental: bool = True
+
+
+def _only_new(run: Run, account: DesiredAccount, provider: ReadyProvider) -> tuple[str, ...] | None:
+    """The scopes to ask for beside what a living grant of this account holds; None: all of them."""
+    if not provider.desired.behaviour.scopes.incremental:
+        return None
+    stands = standing_grant(run, account, provider)
+    if stands is None or stands.verdict is not None or stands.is_unproved:
+        return None
+    return only_new_scopes(account.scopes, granted=stands.scopes, behaviour=provider.desired.behaviour)
 
 
 def _once(
@@ -145,15 +169,20 @@ def _once(
     provider: ReadyProvider,
     *,
     ask: Interaction,
-    paste: bool,
-    despite_incident: bool,
+    manner: _Manner,
 ) -> Result:
     refusal = not_for_a_person(account) or only_on_a_device(account)
     if refusal is not None:
         return refusal
-    redirect = _redirect(provider, paste=paste)
-    back = ask.prepare(redirect)
-    pending = begin_consent(run, account, provider, redirect_uri=back, despite_incident=despite_incident)
+    redirect = _redirect(provider, paste=manner.paste)
+    pending = begin_consent(
+        run,
+        account,
+        provider,
+        redirect_uri=ask.prepare(redirect),
+        despite_incident=manner.despite_incident,
+        incremental=manner.incremental,
+    )
     if isinstance(pending, Result):
         return pending
     ask.open_link(pending.url)
@@ -181,7 +210,13 @@ def _settle(
         if isinstance(tokens, TokenSet):
             tokens = with_callback(tokens, verdict, behaviour=provider.desired.behaviour)
         return store_answer(
-            run, account, provider, tokens=tokens, nonce=request.nonce, redirect_uri=request.redirect_uri
+            run,
+            account,
+            provider,
+            tokens=tokens,
+            nonce=request.nonce,
+            redirect_uri=request.redirect_uri,
+            only=request.only,
         )
 
 

@@ -20,6 +20,7 @@ from reconciler.decide.consent_words import (
     identity_refused,
     identity_unknown,
     refresh_token_missing,
+    scopes_not_added,
 )
 from reconciler.decide.grant_end import absolute_end
 from reconciler.decide.identity import Identity, IdentityProblem, mismatch
@@ -29,7 +30,7 @@ from reconciler.decide.trust import may_send_refresh_token
 from reconciler.engine.consent_identity import establish_identity
 from reconciler.engine.publish import commit_consented_grant
 from reconciler.engine.run import Run
-from reconciler.errors import ReconcilerError, RecordInvalid
+from reconciler.errors import ReconcilerError, RecordInvalid, clean
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.grant import GrantRecord, TokenSet
 from reconciler.model.ready import ReadyProvider
@@ -45,9 +46,11 @@ def store_answer(
     tokens: TokenSet | TokenError,
     nonce: Secret | None,
     redirect_uri: str = "",
+    only: tuple[str, ...] | None = None,
 ) -> Result:
     """Judge and store what the token endpoint answered. `nonce`: what the ID token must repeat; None where none was sent.
-    `redirect_uri`: as it was sent, for providers that want it again on refresh.
+    `redirect_uri`: as it was sent, for providers that want it again on refresh. `only`: what was asked for, where the
+    server was to add it to what it granted before; an answer that lacks the rest is not stored.
 
     ObjectFailed, StoreError as `commit_consented_grant`; in every other case the Result says what became of it.
     """
@@ -55,6 +58,9 @@ def store_answer(
         return exchange_failed(account, tokens, provider=provider)
     if tokens.refresh_token is None:
         return refresh_token_missing(account, provider.desired.behaviour)
+    granted = granted_scopes(account.scopes, tokens.scope, provider.desired.behaviour.scopes)
+    if only is not None and not set(account.scopes) - set(only) <= set(granted):
+        return scopes_not_added(account)
     repeated = redirect_uri if provider.desired.behaviour.refresh_token.sends_redirect_uri else ""
     return _identify(
         run, account, provider, nonce=nonce, tokens=tokens, redirect_uri=repeated, now=run.clock.now()
@@ -93,9 +99,13 @@ def _identify(
     )
     _note_success(run, provider)
     granted = granted_scopes(account.scopes, tokens.scope, provider.desired.behaviour.scopes)
-    missing = sorted(set(account.scopes) - set(granted))
+    missing, besides = (
+        sorted(set(a) - set(b)) for a, b in ((account.scopes, granted), (granted, account.scopes))
+    )
     if missing:
-        warnings += (f"not granted: {' '.join(missing)}",)
+        warnings += (f"not granted: {clean(' '.join(missing), cap=300)}",)
+    if besides:
+        warnings += (f"granted besides, though not asked for: {clean(' '.join(besides), cap=300)}",)
     return replace(result, warnings=tuple(dict.fromkeys((*result.warnings, *warnings))))
 
 
@@ -140,8 +150,14 @@ def _note_success(run: Run, provider: ReadyProvider) -> None:
 
 
 def stored_subject(run: Run, account: DesiredAccount, provider: ReadyProvider) -> str | None:
-    """Who consented before; None where nobody did, where it was forgotten or given to another client or at another
-    server (a subject may differ by client), or what stands there is no record (a fresh consent replaces it)."""
+    """Who consented before, by `standing_grant`; None where that is not known."""
+    stands = standing_grant(run, account, provider)
+    return None if stands is None else stands.subject
+
+
+def standing_grant(run: Run, account: DesiredAccount, provider: ReadyProvider) -> GrantRecord | None:
+    """The grant that a consent would replace; None where there is none, where it was forgotten or given to another client or
+    at another server (a subject may differ by client), or what stands there is no record (a fresh consent replaces it)."""
     document = run.store.read(run.layout.grant(account.address)).document
     if document is None:
         return None
@@ -153,4 +169,4 @@ def stored_subject(run: Run, account: DesiredAccount, provider: ReadyProvider) -
     same_server = may_send_refresh_token(
         record.origin, provider.endpoints.refresh.url, provider=provider.desired
     )
-    return record.subject if same_client and same_server and not record.forgotten else None
+    return record if same_client and same_server and not record.forgotten else None

@@ -165,6 +165,9 @@ class ScopeRules(Spec):
         default_factory=dict, description="written scope -> how the answer spells it"
     )
     incremental: Flag = Field(False, description="the server adds new scopes to those granted before")
+    incremental_parameters: ExtraParameters = Field(
+        default_factory=dict, description="added where only new scopes are asked for: include_granted_scopes"
+    )
     max_count: Annotated[int, Field(ge=1), ReadWhole] | None = Field(
         None, description="more scopes than this are refused by the provider"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
 import socket
 import threading
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from reconciler.adapters import loopback
 from reconciler.adapters.loopback import LoopbackListener
 from reconciler.decide.authorization import (
     AuthorizationRequest,
@@ -238,3 +240,116 @@ def test_waiting_ends_when_the_run_is_asked_to_stop():
     stop.set()
     with LoopbackListener(ANY_PORT) as listener:
         assert listener.wait(lambda url: Callback(STATE), seconds=30, stop=stop) is None
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_an_ipv6_loopback_address_is_listened_on():
+    redirect = RedirectUri("http://[::1]/callback", RedirectMode.LISTEN, "::1", None, "/callback")
+    with waiting(redirect) as (listener, future):
+        assert listener.redirect_uri == f"http://[::1]:{listener.port}/callback"
+        raw = f"GET {GOOD} HTTP/1.1\r\nHost: [::1]:{listener.port}\r\n\r\n".encode()
+        assert said(listener.port, raw, host="::1").startswith(b"HTTP/1.1 200")
+        assert isinstance(future.result(2), Callback)
+
+
+@pytest.mark.parametrize(
+    ("missing", "left"),
+    [(socket.AF_INET, "::1"), (socket.AF_INET6, "127.0.0.1")],
+    ids=["IPv6 only", "IPv4 only"],
+)
+def test_localhost_is_listened_on_in_the_one_family_that_there_is(
+    monkeypatch: pytest.MonkeyPatch, missing: int, left: str
+):
+    listens = loopback._listen
+
+    def as_on_another_machine(family: int, host: str, port: int) -> socket.socket:
+        if family == missing:
+            raise OSError(errno.EADDRNOTAVAIL, "not there")
+        return listens(family, host, port)
+
+    monkeypatch.setattr(loopback, "_listen", as_on_another_machine)
+    redirect = RedirectUri("http://localhost/cb", RedirectMode.LISTEN, "localhost", None, "/cb")
+    with waiting(redirect) as (listener, future):
+        raw = f"GET /cb?code=c&state=the-state HTTP/1.1\r\nHost: localhost:{listener.port}\r\n\r\n".encode()
+        said(listener.port, raw, host=left)
+        assert isinstance(future.result(2), Callback)
+
+
+def test_a_machine_without_a_loopback_address_says_so(monkeypatch: pytest.MonkeyPatch):
+    def nowhere(family: int, host: str, port: int) -> socket.socket:
+        raise OSError(errno.EADDRNOTAVAIL, "not there")
+
+    monkeypatch.setattr(loopback, "_listen", nowhere)
+    redirect = RedirectUri("http://localhost/cb", RedirectMode.LISTEN, "localhost", None, "/cb")
+    with pytest.raises(ObjectFailed, match="cannot be listened on"):
+        LoopbackListener(redirect)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        GOOD,
+        f"{GOOD}&next=https://evil.example&redirect_uri=//evil.example",
+        "/callback?next=https://evil.example",
+        "//evil.example/callback?code=c0de&state=the-state",
+        "/",
+    ],
+)
+def test_nobody_is_ever_sent_anywhere(target):
+    with waiting() as (listener, _):
+        head = get(listener, target).partition(b"\r\n\r\n")[0].lower()
+    assert b"\r\nlocation:" not in head
+    assert b"\r\nrefresh:" not in head
+    assert head.split(b" ")[1][:1] != b"3"
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        "Host: 127.0.0.1:{port}\r\nHost: evil.example\r\n",
+        "Host: 127.0.0.1:{port}.evil.example\r\n",
+        "Host: 127.0.0.1:{port}@evil.example\r\n",
+        "Host: 127.0.0.1\r\n",
+        "",
+    ],
+)
+def test_a_host_that_is_not_ours_alone_is_another_site(hosts):
+    with waiting() as (listener, future):
+        raw = f"GET {GOOD} HTTP/1.1\r\n{hosts.format(port=listener.port)}\r\n".encode()
+        assert said(listener.port, raw).split(b" ")[1] == b"404"
+        assert not future.done()
+        get(listener, GOOD)
+        assert isinstance(future.result(2), Callback)
+
+
+def test_a_second_request_behind_the_first_is_not_read():
+    with waiting() as (listener, future):
+        host = f"Host: 127.0.0.1:{listener.port}\r\n\r\n"
+        raw = f"GET / HTTP/1.1\r\n{host}GET {GOOD} HTTP/1.1\r\n{host}".encode()
+        assert said(listener.port, raw).count(b"HTTP/1.1 ") == 1
+        assert not future.done()
+
+
+def test_a_replayed_callback_finds_nobody():
+    with waiting() as (listener, future):
+        get(listener, GOOD)
+        assert isinstance(future.result(2), Callback)
+    with pytest.raises(OSError, match="refused"):
+        get(listener, GOOD)
+
+
+def test_a_refusal_with_a_code_beside_it_ends_the_waiting_as_refused():
+    with waiting() as (listener, future):
+        page = get(listener, "/callback?error=access_denied&code=c0de&state=the-state")
+        verdict = future.result(2)
+    assert isinstance(verdict, CallbackRefused)
+    assert verdict.kind is Refusal.ERROR_AND_CODE
+    assert b"c0de" not in page
+
+
+def test_a_mix_up_ends_the_waiting_as_refused():
+    with waiting() as (listener, future):
+        get(listener, f"{GOOD}&iss=https%3A%2F%2Fevil.example")
+        verdict = future.result(2)
+    assert isinstance(verdict, CallbackRefused)
+    assert verdict.kind is Refusal.ISSUER_WRONG

@@ -278,3 +278,14 @@ def test_fewer_scopes_need_no_consent_but_another_identity_beside_them_does():
     assert judge_account(view(account=narrow, status=status)).state is S.READY
     other = _with_digest(replace(narrow, identity="eve"))
     assert judge_account(view(account=other, status=status)).reason is R.IDENTITY_CHANGED
+
+
+def test_a_narrower_manifest_asks_nobody_and_the_wider_grant_is_no_secret():
+    wide = replace(CONSENTED, granted_scopes=("extra", "read", "write"), requested_scopes=("read", "write"))
+    health = judge_account(view(account=make_account(scopes=("read",)), status=wide))
+    assert (health.state, health.reason) == (S.READY, R.FRESH)
+    assert health.message.endswith("; also granted, no longer asked for: write")
+    assert (
+        "also granted"
+        not in judge_account(view(account=make_account(scopes=("read", "write")), status=wide)).message
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,16 +16,17 @@ from reconciler.engine.run import Run
 from reconciler.errors import ObjectFailed, PathDenied, ProviderFailed
 from reconciler.model.answer import Loss, NoAnswer
 from reconciler.model.behaviour import ClientAuth
-from reconciler.model.grant import Intent, Phase
+from reconciler.model.grant import Intent, Phase, Verdict
 from reconciler.model.ready import ClientCredentials
 from reconciler.model.secret import Document, Secret
-from reconciler.model.state import DeletionPolicy, GrantType
+from reconciler.model.state import DeletionPolicy, ErrorClass, GrantType, Reason
 from reconciler.model.status import ProviderStatus
 from tests.engine.consent_world import LAYOUT, ConsentWorld, Denies, Person, WalksAway
 from tests.simulators.manifests import make_account, make_behaviour
 from tests.simulators.signer import Signer
 from tests.simulators.token_endpoint import Fault, answer
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WEB = "https://accounts.acme.example/callback"
 USERINFO = {"source": "userinfo", "email_claim": "email"}
 
@@ -583,3 +584,84 @@ def test_a_nonce_is_checked_whatever_the_identity_is_read_from(source):
     result = world.consent(make_account(scopes=OPENID))
     assert "another request (nonce)" in result.error
     assert world.store.writes() == []
+
+
+# ---------------------------------------------------------------------------------------- wider, narrower, one by one
+
+ADDS = {"incremental": True, "incremental_parameters": {"include_granted_scopes": "true"}}
+
+
+class Adds(Person):
+    """At a server that adds to what this person granted the client before."""
+
+    before: tuple[str, ...] = ("read",)
+
+    def code(self) -> str:
+        united = " ".join(sorted({*self.before, *self.asked["scope"].split()}))
+        adds = self.asked.get("include_granted_scopes") == "true"
+        self.asked = {**self.asked, "scope": united if adds else self.asked["scope"]}
+        return super().code()
+
+
+def widened(world: ConsentWorld) -> Any:
+    assert world.consent(make_account(scopes=("read",))).outcome is Outcome.DONE
+    return make_account(scopes=("read", "write"))
+
+
+def test_only_what_is_new_is_asked_for_where_the_server_adds_to_what_it_granted():
+    world = ConsentWorld(behaviour=make_behaviour(scopes=ADDS))
+    account, person = widened(world), world.person(Adds)
+    result = world.consent(account, person=person)
+    grant = world.grant(account)
+    assert "scope=write&" in person.link
+    assert (result.outcome, result.warnings) == (Outcome.DONE, ()), result
+    assert grant is not None
+    assert grant.scopes == grant.requested_scopes == ("read", "write")
+
+
+def test_a_first_consent_asks_for_all_and_joins_nothing_of_other_accounts():
+    world, person = ConsentWorld(behaviour=make_behaviour(scopes=ADDS)), ConsentWorld().person()
+    world.consent(make_account(scopes=("read", "write")), person=person)
+    assert "include_granted_scopes" not in person.asked
+    assert person.asked["scope"] == "read write"
+
+
+def test_a_server_that_adds_nothing_costs_no_scope_and_is_asked_for_all_at_once():
+    world = ConsentWorld(behaviour=make_behaviour(scopes=ADDS))
+    account = widened(world)
+    before = world.refresh_token(account)
+    world.store.forget_requests()
+    alone = world.consent(account)
+    assert (alone.outcome, alone.reason, alone.code) == (Outcome.FAILED, "ScopesNotGranted", 5)
+    assert world.store.writes() == []
+    assert world.refresh_token(account) == before
+    person = world.person(follows=lambda guidance: True)
+    assert world.consent(account, person=person).outcome is Outcome.DONE
+    assert [guidance.what for guidance in person.guided] == [
+        "The new scopes were not added to those granted before"
+    ]
+    assert person.asked["scope"] == "read write"
+    assert "include_granted_scopes" not in person.asked
+
+
+def test_a_grant_that_was_refused_is_added_to_by_nobody():
+    world = ConsentWorld(behaviour=make_behaviour(scopes=ADDS))
+    account, person = widened(world), world.person()
+    path = LAYOUT.grant(account.address)
+    grant = world.grant(account)
+    assert grant is not None
+    verdict = Verdict(ErrorClass.NEEDS_CONSENT, Reason.GRANT_REVOKED, NOW, NOW, confirmed=True)
+    world.store.write(path, replace(grant, verdict=verdict).to_document(), cas=world.store.read(path).version)
+    world.consent(account, person=person)
+    assert person.asked["scope"] == "read write"
+
+
+def test_what_is_granted_besides_is_named():
+    class Generous(Person):
+        def code(self) -> str:
+            self.asked = {**self.asked, "scope": f"{self.asked['scope']} admin"}
+            return super().code()
+
+    world = ConsentWorld()
+    result = world.consent(make_account(scopes=("read",)), person=world.person(Generous))
+    assert result.warnings == ("granted besides, though not asked for: admin",)
