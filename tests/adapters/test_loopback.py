@@ -242,7 +242,6 @@ def test_waiting_ends_when_the_run_is_asked_to_stop():
         assert listener.wait(lambda url: Callback(STATE), seconds=30, stop=stop) is None
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
 def test_an_ipv6_loopback_address_is_listened_on():
     redirect = RedirectUri("http://[::1]/callback", RedirectMode.LISTEN, "::1", None, "/callback")
     with waiting(redirect) as (listener, future):

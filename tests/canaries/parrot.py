@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, quote, unquote_plus
 from tests.canaries.forms import canary
 
 SECRET_FIELDS = (
-    "refresh_token", "code", "code_verifier", "client_secret", "token", "client_assertion", "assertion",
+    "refresh_token", "code", "device_code", "code_verifier", "client_secret", "token", "client_assertion", "assertion",
 )  # fmt: skip
 CLIENT_ID = "parrots-client"
 
