@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -152,3 +153,34 @@ def checked_hosts(texts: tuple[str, ...]) -> tuple[str, ...]:
                 f"'{clean(host)}' is no host", hint="write its name or address alone: idp.corp.example"
             )
     return found
+
+
+class ReportType(click.ParamType[tuple[str, Path]]):
+    """`markdown=summary.md`: the report once more, in another format, into a file."""
+
+    name = "format=file"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Path]:
+        if isinstance(value, tuple):
+            return value
+        form, _, path = str(value).partition("=")
+        if form not in ("text", "json", "markdown", "github") or not path:
+            self.fail(
+                f"'{clean(value)}' is no report: write text=, json=, markdown= or github= and a file",
+                param,
+                ctx,
+            )
+        return form, Path(path)
+
+
+def report_flag(function: F) -> F:
+    return flag(
+        "--report",
+        "reports",
+        multiple=True,
+        type=ReportType(),
+        metavar="FORMAT=FILE",
+        help="Write the report also in this format into a file.",
+    )(function)

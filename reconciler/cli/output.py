@@ -1,21 +1,26 @@
-"""Which renderer an `-o` format means. Writes one document to stdout, and nothing else there."""
+"""Which renderer an `-o` format means. Writes one document to stdout, and nothing else there; `--report` writes others
+of the same run into files."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import click
 
 from reconciler.cli.console import Console, leave_stdout
+from reconciler.cli.saved import save_whole
 from reconciler.decide.forecast_report import Forecast
 from reconciler.decide.plan import Plan
 from reconciler.decide.results import RunReport
 from reconciler.decide.status_view import StatusReport
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, UsageError
 from reconciler.model.desired import Desired
 from reconciler.report import github, json_document, markdown, text
 from reconciler.report.style import Style
 
+_FILE_WIDTH = 110
 FORMATS = ("text", "json", "markdown", "github")
 
 
@@ -39,30 +44,53 @@ def print_document(document: str) -> None:
         ) from None
 
 
-def write_plan(plan: Plan, *, output: str, console: Console, tool: str, commit: str) -> None:
-    match output:
-        case "json":
-            document = json_document.plan_document(plan, tool=tool, commit=commit)
-        case "markdown":
-            document = markdown.render_plan(plan, tool=tool, commit=commit, accounts_url=console.page)
-        case "github":
-            document = github.annotate_plan(plan)
-        case _:
-            document = text.render_plan(plan, style_of(console))
-    print_document(document)
+Reports = tuple[tuple[str, Path], ...]
+"""(format, file) of each `--report`."""
 
 
-def write_run(report: RunReport, *, output: str, console: Console, tool: str, commit: str) -> None:
-    match output:
-        case "json":
-            document = json_document.run_document(report, tool=tool, commit=commit)
-        case "markdown":
-            document = markdown.render_run(report, tool=tool, commit=commit, accounts_url=console.page)
-        case "github":
-            document = github.annotate_run(report)
-        case _:
-            document = text.render_run(report, style_of(console))
-    print_document(document)
+def write_plan(
+    plan: Plan, *, output: str, console: Console, tool: str, commit: str, reports: Reports = ()
+) -> None:
+    def rendered(form: str, style: Style) -> str:
+        match form:
+            case "json":
+                return json_document.plan_document(plan, tool=tool, commit=commit)
+            case "markdown":
+                return markdown.render_plan(plan, tool=tool, commit=commit, accounts_url=console.page)
+            case "github":
+                return github.annotate_plan(plan)
+            case _:
+                return text.render_plan(plan, style)
+
+    _write_files(rendered, reports)
+    print_document(rendered(output, style_of(console)))
+
+
+def write_run(
+    report: RunReport, *, output: str, console: Console, tool: str, commit: str, reports: Reports = ()
+) -> None:
+    def rendered(form: str, style: Style) -> str:
+        match form:
+            case "json":
+                return json_document.run_document(report, tool=tool, commit=commit)
+            case "markdown":
+                return markdown.render_run(report, tool=tool, commit=commit, accounts_url=console.page)
+            case "github":
+                return github.annotate_run(report)
+            case _:
+                return text.render_run(report, style)
+
+    _write_files(rendered, reports)
+    print_document(rendered(output, style_of(console)))
+
+
+def _write_files(rendered: Callable[[str, Style], str], reports: Reports) -> None:
+    """What was done is done: a file that cannot be written is a warning, and the report still goes to stdout."""
+    for form, path in reports:
+        try:
+            save_whole(path, rendered(form, Style(color=False, width=_FILE_WIDTH)))
+        except UsageError as error:
+            click.echo(f"warning: {error.message}", err=True)
 
 
 def write_status(status: StatusReport, *, output: str, console: Console, tool: str, commit: str) -> None:

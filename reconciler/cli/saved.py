@@ -15,7 +15,7 @@ from reconciler.model.limits import MIB
 _LIMIT = 64 * MIB
 
 
-def save_plan(path: Path, document: str) -> None:
+def save_whole(path: Path, document: str) -> None:
     """UsageError where it cannot be written; an earlier file stays as it was then."""
     draft = None
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,8 +17,12 @@ from reconciler.cli.options import (
     jobs_flag,
     manifests_flag,
     output_flag,
+    report_flag,
     selection_flags,
 )
+
+if TYPE_CHECKING:
+    from reconciler.cli.output import Reports
 
 
 @click.command(short_help="Show what reconcile would do.")
@@ -33,6 +37,7 @@ from reconciler.cli.options import (
 )
 @flag("--prune", is_flag=True, help="Also plan the removal of what is no longer declared.")
 @flag("--register-again", multiple=True, metavar="ADDRESS", help="Register anew despite an open intent.")
+@report_flag
 @selection_flags
 @guard_flags
 @due_within_flag
@@ -44,6 +49,7 @@ def plan(
     output: str,
     detailed_exitcode: bool,
     out: Path | None,
+    reports: Reports,
     due_within: timedelta | None,
     jobs: int,
     **options: Any,
@@ -52,7 +58,7 @@ def plan(
     from reconciler.cli.calling_settings import with_tightened_trust
     from reconciler.cli.output import write_plan
     from reconciler.cli.planning import plan_options
-    from reconciler.cli.saved import save_plan
+    from reconciler.cli.saved import save_whole
     from reconciler.cli.session import TOOL, make_session, open_for_reading, read_desired
     from reconciler.decide.plan import make_plan
     from reconciler.engine.observe import observe
@@ -67,6 +73,7 @@ def plan(
     chosen.selection.check(desired, observed)
     made = make_plan(desired, observed, chosen)
     if out is not None:
-        save_plan(out, plan_document(made, tool=TOOL, commit=session.settings.commit))
-    write_plan(made, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)
+        save_whole(out, plan_document(made, tool=TOOL, commit=session.settings.commit))
+    commit = session.settings.commit
+    write_plan(made, output=output, console=session.console, tool=TOOL, commit=commit, reports=reports)
     return made.exit_code(detailed=detailed_exitcode)

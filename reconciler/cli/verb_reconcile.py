@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,8 +17,12 @@ from reconciler.cli.options import (
     jobs_flag,
     manifests_flag,
     output_flag,
+    report_flag,
     selection_flags,
 )
+
+if TYPE_CHECKING:
+    from reconciler.cli.output import Reports
 
 
 @click.command(short_help="Make it so.")
@@ -43,6 +47,7 @@ from reconciler.cli.options import (
 @flag("--prune", is_flag=True, help="Remove what is no longer declared. Nothing is removed without it.")
 @flag("--purge", is_flag=True, help="With --prune: destroy what is removed, instead of setting it aside.")
 @flag("--register-again", multiple=True, metavar="ADDRESS", help="Register anew despite an open intent.")
+@report_flag
 @selection_flags
 @guard_flags
 @due_within_flag
@@ -58,6 +63,7 @@ def reconcile(
     saved: Path | None,
     digest: str,
     due_within: timedelta | None,
+    reports: Reports,
     jobs: int,
     **options: Any,
 ) -> int:
@@ -96,5 +102,6 @@ def reconcile(
             options=ReconcileOptions(plan=chosen, purge=purge, saved=expected, digest=wanted),
             ports=work.ports,
         )
-    write_run(report, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)
+    commit = session.settings.commit
+    write_run(report, output=output, console=session.console, tool=TOOL, commit=commit, reports=reports)
     return report.exit_code(fail_on_attention=fail_on_attention)

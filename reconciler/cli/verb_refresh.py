@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +15,12 @@ from reconciler.cli.options import (
     jobs_flag,
     manifests_flag,
     output_flag,
+    report_flag,
     selection_flags,
 )
+
+if TYPE_CHECKING:
+    from reconciler.cli.output import Reports
 
 
 @click.command(short_help="Refresh what is due.")
@@ -25,6 +29,7 @@ from reconciler.cli.options import (
 @output_flag("text", "json", "markdown", "github")
 @flag("--fail-on-attention", is_flag=True, help="Exit 5 where an account needs a person.")
 @flag("--force", is_flag=True, help="Ignore the thresholds of time, nothing else.")
+@report_flag
 @selection_flags
 @due_within_flag
 @jobs_flag
@@ -37,6 +42,7 @@ def refresh(
     fail_on_attention: bool,
     force: bool,
     due_within: timedelta | None,
+    reports: Reports,
     jobs: int,
     **options: Any,
 ) -> int:
@@ -71,5 +77,6 @@ def refresh(
             addresses=named,
             force=force,
         )
-    write_run(report, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)
+    commit = session.settings.commit
+    write_run(report, output=output, console=session.console, tool=TOOL, commit=commit, reports=reports)
     return report.exit_code(fail_on_attention=fail_on_attention)

@@ -106,3 +106,16 @@ def test_a_pipe_or_a_device_is_written_into_and_keeps_its_name(town: Town, tmp_p
     finally:
         os.close(reader)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_report_is_also_written_in_other_formats_of_the_same_run(town: Town):
+    town.desk.run("plan", "--report", "json=p.json", "--report", "markdown=p.md", expect=0)
+    assert json.loads((town.desk.folder / "p.json").read_text())["kind"] == "plan"
+    assert "OAuth plan: 1 to register" in (town.desk.folder / "p.md").read_text()
+    said = town.desk.run(
+        "reconcile", "-o", "github", "--report", "text=r.txt", "--report", "json=no/r.json", expect=0
+    )
+    assert "provider/sales/idp" in (town.desk.folder / "r.txt").read_text()
+    assert "no/r.json cannot be written" in said.err
+    for wrong in ("yaml=x", "json", "json="):
+        assert "is no report" in town.desk.run("refresh", "--report", wrong, expect=64).err
