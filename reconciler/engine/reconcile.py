@@ -77,7 +77,7 @@ def reconcile(
     results += _kept_alive(accounts, selected)
     if not plan.frozen:
         results += _removed(providers, accounts, plan, purge=options.purge)
-    return _report(accounts, plan, results)
+    return replace(_report(accounts, plan, results), notes=_kept_notes(plan))
 
 
 def refresh_due(
@@ -212,6 +212,18 @@ def _blocked(blocked: Blocked) -> Result:
         location=blocked.location,
         code=blocked.code,
     )
+
+
+_NAMED = 5
+
+
+def _kept_notes(plan: Plan) -> tuple[str, ...]:
+    """What is no longer declared is told of at every run, and kept until somebody prunes it."""
+    kept = [str(change.address) for change in plan.removable]
+    if not kept:
+        return ()
+    more = f" and {len(kept) - _NAMED} more" if len(kept) > _NAMED else ""
+    return (f"no longer declared, kept until --prune: {', '.join(kept[:_NAMED])}{more}",)
 
 
 def _not_widened(plan: Plan, address: Address, hit: GuardHit) -> Result:

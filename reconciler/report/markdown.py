@@ -83,6 +83,8 @@ def render_run(report: RunReport, *, tool: str, commit: str = "", accounts_url: 
         page.details(
             "Who is needed, and what to do", [_attention_detail(line, report) for line in report.attention]
         )
+    for note in report.notes:
+        page.line(prose(note))
     page.footer(tool=tool, commit=commit)
     return page.text()
 

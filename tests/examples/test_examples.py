@@ -13,7 +13,8 @@ from reconciler.model.trust import TrustSettings
 from tests.model.schema_checking import faults
 
 HOME = Path(__file__).parents[2]
-EXAMPLES = sorted(path for path in (HOME / "examples").iterdir() if path.is_dir())
+FOLDERS = sorted(path for path in (HOME / "examples").iterdir() if path.is_dir())
+EXAMPLES = [path for path in FOLDERS if (path / "manifests").is_dir()]
 FILES = sorted(
     [*(HOME / "examples").rglob("manifests/**/*.yaml"), *(HOME / "reconciler" / "catalog").glob("*.yaml")]
 )
@@ -25,7 +26,11 @@ def test_an_example_is_sound(example: Path):
     assert (desired.problems, desired.unreadable) == ((), False)
     assert desired.providers
     assert desired.accounts
-    assert (example / "README.md").exists()
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_an_example_says_what_it_is(folder: Path):
+    assert (folder / "README.md").exists()
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
