@@ -54,9 +54,7 @@ def comment(file: Path, number: int | None, **options: Any) -> int:
 
 
 @github.command("issue", short_help="Who must consent, as one issue.")
-@flag(
-    "--accounts-url", metavar="URL", default="", help="The Accounts page, for the link. Never a consent link."
-)
+@accounts_url_flag
 @flag(
     "--label",
     default="oauth-consent",
@@ -67,7 +65,7 @@ def comment(file: Path, number: int | None, **options: Any) -> int:
 @selection_flags
 @jobs_flag
 @common_flags
-def issue(accounts_url: str, label: str, manifests: str, jobs: int, **options: Any) -> int:
+def issue(label: str, manifests: str, jobs: int, **options: Any) -> int:
     """Open, update or close the one issue that lists every account that needs a person. Reads metadata only."""
     from reconciler.cli.calling_settings import with_tightened_trust
     from reconciler.cli.planning import plan_options
@@ -75,21 +73,15 @@ def issue(accounts_url: str, label: str, manifests: str, jobs: int, **options: A
     from reconciler.engine.forge import apply_issue
     from reconciler.engine.observe import observe
     from reconciler.engine.status import make_status
-    from reconciler.model.endpoint import parse_url
     from reconciler.report.github_issue import render_issue
 
-    if accounts_url:
-        try:
-            parse_url(accounts_url, allow_loopback_http=True)
-        except ValueError as error:
-            raise UsageError(f"--accounts-url is no address of a page: {error}") from None
     session = make_session(options)
     desired = read_desired(session, manifests)
     with open_for_reading(session) as (store, layout), session.events.showing_progress():
         seen = observe(store, layout, desired, jobs=jobs, events=session.events)
         observed = with_tightened_trust(session.settings, seen)
     report = make_status(desired, observed, plan_options(session, options, due_within=None))
-    made = render_issue(report.attention, root=report.root, tool=TOOL, accounts_url=accounts_url)
+    made = render_issue(report.attention, root=report.root, tool=TOOL, accounts_url=session.console.page)
     with _forge(session) as forge:
         kept = apply_issue(forge, title=made.title, body=made.body, label=label, needed=made.needed)
         _say(kept, "issue")
