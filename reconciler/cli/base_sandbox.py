@@ -18,7 +18,7 @@ from reconciler.decide.consent_guidance import Guidance
 from reconciler.decide.merge import written_fields
 from reconciler.decide.redirect import RedirectUri
 from reconciler.errors import UsageError
-from reconciler.model.behaviour import Behaviour, ClientAuth, Loopback, RedirectRules, Renewal, Rotation
+from reconciler.model.behaviour import Behaviour, ClientAuth, Loopback, Pkce, RedirectRules, Renewal, Rotation
 from reconciler.model.endpoint import Origin, parse_url
 from reconciler.model.secret import Secret
 
@@ -101,7 +101,9 @@ def sandbox_for(behaviour: Behaviour) -> Iterator[SandboxStage]:
             "the sandbox is not installed",
             hint="in a checkout: pip install --require-hashes -r requirements/sandbox.txt",
         ) from error
-    config = SandboxConfig(policy=_policy(behaviour), any_scope=True)
+    config = SandboxConfig(
+        policy=_policy(behaviour), any_scope=True, pkce_required=behaviour.pkce is Pkce.REQUIRED
+    )
     with Sandbox(config) as sandbox:
         public = behaviour.client_auth is ClientAuth.NONE
         auth = ClientAuth.NONE if public else _spoken(behaviour.client_auth)

@@ -5,10 +5,17 @@ from __future__ import annotations
 import pytest
 from jsonschema import Draft202012Validator
 
+from reconciler.adapters.manifest_catalogue import load_catalogue
+from reconciler.model.behaviour import Renewal
 from reconciler.report.contract import schema_of
 from reconciler.sandbox import Sandbox, SandboxConfig, TokenPolicy
 from reconciler.sandbox.config import Rotation
 from tests.cli.keyboard import Keyboard
+
+
+def refreshes(name: str) -> bool:
+    return load_catalogue().bases[name].refresh_token.renewal is Renewal.REFRESH_TOKEN
+
 
 OURS = """\
 apiVersion: oauth2.reconciler/v1
@@ -97,3 +104,14 @@ def test_a_clients_secret_goes_only_where_it_was_said_by_hand(desk: Keyboard):
     assert said.code == 3
     assert "--trust-origin https://identity.xero.com" in said.err
     assert secret not in said.out + said.err
+
+
+REFRESHED = [name for name in sorted(load_catalogue().bases) if refreshes(name)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REFRESHED)
+def test_every_base_holds_on_a_sandbox_that_behaves_as_it_says(desk: Keyboard, name: str):
+    said = desk.run("base", "test", name, "--sandbox", "--burn", "-o", "json", expect=0).json
+    assert said["summary"]["contradicted"] == 0
+    assert said["summary"]["confirmed"] >= 5

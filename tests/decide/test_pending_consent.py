@@ -36,7 +36,15 @@ def begun(world: ConsentWorld, **declared) -> PendingConsent:
     return pending
 
 
-@pytest.mark.parametrize("behaviour", [{}, {"pkce": "unsupported"}, {"identity": {"source": "id-token"}}])
+DEPARTS = {
+    "callback": {"code": "spapi_oauth_code", "keep": ["realmId"], "server": "shop", "scope": "scope"},
+    "redirect": {"sent_as": "Acme-app-PRD-1"},
+}
+
+
+@pytest.mark.parametrize(
+    "behaviour", [{}, {"pkce": "unsupported"}, {"identity": {"source": "id-token"}}, DEPARTS]
+)
 def test_it_comes_back_from_its_stored_form_but_for_the_link(behaviour):
     pending = begun(
         ConsentWorld(behaviour=make_behaviour(**behaviour), issuer="https://as.example"),
