@@ -8,12 +8,11 @@ Rules:
 - the callback is judged like every other (`decide/authorization`): state, `iss`, error and code;
 - what the ID token leaves out (address, groups) is asked at userinfo, which must speak of the same person (OpenID Connect
   Core §5.3.2, §5.4);
-- signing keys are fetched when they are first needed and, at most once a minute, where a token names an unknown one.
+- signing keys are fetched when they are first needed and, at most once a minute, where a token does not hold by them.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +27,8 @@ from reconciler.decide.authorization import (
     judge_callback,
     s256,
 )
+from reconciler.decide.id_token import read_keys
+from reconciler.decide.identity import IdentityProblem
 from reconciler.decide.issuer_metadata import (
     IssuerMetadata,
     MetadataProblem,
@@ -44,7 +45,7 @@ from reconciler.model.secret import Secret
 from reconciler.model.trust import Binding
 from reconciler.ports import Clock, Entropy, MetadataEndpoint, TokenEndpoint
 from reconciler.web.access import Login
-from reconciler.web.id_token import IdTokenRefused, KeyUnknown, login_of, read_claims
+from reconciler.web.id_token import IdTokenRefused, login_of, read_claims
 from reconciler.web.sealing import Sealer
 from reconciler.web.site import OidcSettings
 
@@ -235,7 +236,8 @@ class OidcLogin:
 
         try:
             return read(self._signing_keys(found, again=False))
-        except KeyUnknown:
+        except IdTokenRefused:
+            # The issuer may have rotated its keys since they were read.
             return read(self._signing_keys(found, again=True))
 
     def _signing_keys(self, found: IssuerMetadata, *, again: bool) -> Mapping[str, Any]:
@@ -247,15 +249,9 @@ class OidcLogin:
         where = found.endpoints.get("jwks")
         if where is None:
             raise ProviderFailed("the login's issuer publishes no keys (jwks_uri)")
-        outcome = self._metadata.fetch(parse_url(where, allow_loopback_http=self._loopback))
-        keys = None
-        if isinstance(outcome, HttpAnswer) and outcome.status == 200:
-            try:
-                keys = json.loads(outcome.body.reveal())
-            except (ValueError, RecursionError):
-                keys = None
-        if not isinstance(keys, dict) or not isinstance(keys.get("keys"), list):
-            raise ProviderUnreachable("the keys of the login's issuer cannot be read", hint="sign in again")
+        keys = read_keys(self._metadata.fetch(parse_url(where, allow_loopback_http=self._loopback)))
+        if isinstance(keys, IdentityProblem):
+            raise ProviderUnreachable(f"nobody is signed in: {keys.message}", hint="sign in again")
         with self._lock:
             self._keys = (keys, self._clock.monotonic())
         return keys

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from reconciler.web.access import admit
 from reconciler.web.consent_words import sentence_of
+from reconciler.web.id_token import IdTokenRefused
 from reconciler.web.oidc import CALLBACK, LoginFailed, OidcLogin
 from reconciler.web.pages import Refused, address_with, check_rate, message_page, show
 from reconciler.web.site_parts import Site, asking
@@ -58,7 +59,7 @@ def _finish(site: Site, login: OidcLogin) -> Response:
         who, then = login.finish(
             f"{site.settings.public}{CALLBACK}?{query}", kept=request.cookies.get(_cookie(site))
         )
-    except LoginFailed as failed:
+    except (LoginFailed, IdTokenRefused) as failed:
         said = Refused(
             "You are not signed in.",
             sentence_of(failed.message),

@@ -166,6 +166,17 @@ def test_another_person_than_last_time_is_refused_and_the_old_grant_stays(town: 
         assert town.read("reconciler/grants/sales/crm") == before
 
 
+def test_another_person_than_the_owner_is_refused_where_the_provider_vouches_for_addresses(town: Town):
+    declare_identity(town, scopes="openid, email,")
+    with opened(town.desk) as site:
+        ended = site.visit().connect("sales/crm", subject="mallory@example.com")
+        assert heading(ended) == "It is not connected."
+        assert "mallory@example.com consented, and the account&#39;s owner is ana@example.com" in ended.text
+        assert "Sign in as ana@example.com and try again" in ended.text
+        assert not stored(town)
+        assert heading(site.visit().connect("sales/crm", subject=ANA)) == "Connected."
+
+
 def test_scopes_that_were_unticked_are_named_at_once(site: SiteWorld):
     ana = site.visit()
     back = person.press_allow(ana.begin("sales/crm"), subject=ANA, scopes=["offline_access"])
@@ -184,10 +195,10 @@ def test_what_the_account_asks_for_may_not_change_in_between(site: SiteWorld, to
     assert not stored(town)
 
 
-def declare_identity(town: Town) -> None:
+def declare_identity(town: Town, *, scopes: str = "openid, profile,") -> None:
     path = town.desk.folder / "manifests/sales/idp.yaml"
-    path.write_text(path.read_text() + "    identity: {source: userinfo}\n")
+    path.write_text(path.read_text() + "    identity: {source: userinfo, emailClaim: email}\n")
     for name in ("crm", "mail"):
         file = town.desk.folder / f"manifests/sales/{name}.yaml"
-        file.write_text(file.read_text().replace("[profile,", "[openid, profile,"))
+        file.write_text(file.read_text().replace("[profile,", f"[{scopes}"))
     town.desk.run("reconcile")
