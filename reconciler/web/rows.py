@@ -122,7 +122,7 @@ def make_row(report: AccountReport, account: DesiredAccount | None) -> Row:
         owner=report.owner,
         description=report.description,
         asks=person and asks,
-        may_connect=person and health.state not in _CLOSED,
+        may_connect=person and health.state not in _CLOSED and health.reason is not Reason.PROVIDER_NOT_READY,
         owner_folded=report.owner.casefold(),
         namespace=report.address.namespace,
         haystack=" ".join(words).casefold(),
@@ -173,6 +173,7 @@ class Seen:
 
     rows: tuple[Row, ...]
     needed: int
+    waiting: int
     providers: tuple[str, ...]
     namespaces: tuple[str, ...]
 
@@ -181,6 +182,7 @@ def seen_of(rows: tuple[Row, ...]) -> Seen:
     return Seen(
         rows,
         sum(row.needs_person for row in rows),
+        sum(row.state == S.HELD for row in rows),
         tuple(sorted({row.provider for row in rows if row.provider})),
         tuple(sorted({row.namespace for row in rows})),
     )

@@ -62,7 +62,7 @@ def _list(site: Site) -> Response:
     return show(
         site,
         "accounts.html",
-        summary=summary(seen.needed, len(seen.rows)),
+        summary=summary(seen.needed, len(seen.rows), waiting=seen.waiting),
         needed=seen.needed,
         view=view,
         problems=view.desired.problems if visitor.sees_all else (),

@@ -143,15 +143,17 @@ def ago(moment: datetime, now: datetime) -> str:
     return "just now" if (now - moment).total_seconds() < 60 else f"{format_rough(now - moment)} ago"
 
 
-def summary(needed: int, total: int) -> str:
-    """`2 of 614 accounts need you.`"""
+def summary(needed: int, total: int, *, waiting: int = 0) -> str:
+    """`2 of 614 accounts need you.` `waiting`: how many cannot go on before their provider is mended."""
     if not total:
         return "There are no accounts here yet."
     accounts = "account" if total == 1 else "accounts"
-    if not needed:
-        return (
-            f"All is well: none of {total:,} {accounts} needs you."
-            if total > 1
-            else "All is well: 1 account."
-        )
-    return f"{needed:,} of {total:,} {accounts} {'needs' if needed == 1 else 'need'} you."
+    wait = (
+        f"{waiting:,} {'waits' if waiting == 1 else 'wait'} for {'its' if waiting == 1 else 'their'} provider"
+    )
+    if needed:
+        said = f"{needed:,} of {total:,} {accounts} {'needs' if needed == 1 else 'need'} you"
+        return f"{said}; {wait}." if waiting else f"{said}."
+    if waiting:
+        return f"None of {total:,} {accounts} needs you; {wait}."
+    return f"All is well: none of {total:,} {accounts} needs you." if total > 1 else "All is well: 1 account."

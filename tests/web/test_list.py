@@ -82,6 +82,11 @@ def test_the_sentence_above_the_list_counts(needed: int, total: int, words: str)
     assert summary(needed, total) == words
 
 
+def test_the_sentence_is_not_content_while_accounts_wait_for_their_provider():
+    assert summary(0, 614, waiting=500) == "None of 614 accounts needs you; 500 wait for their provider."
+    assert summary(1, 614, waiting=1) == "1 of 614 accounts needs you; 1 waits for its provider."
+
+
 # ------------------------------------------------------------------------------------------------------------ what is found
 
 
@@ -271,9 +276,11 @@ def test_a_trust_change_stands_above_everything_and_on_the_account(town: Town):
             assert "TRUST CHANGE" in page, path
             assert "http://127.0.0.1:9" in page
             assert "reconciler trust provider/sales/idp" in page
+            assert "http://127.0.0.1:9" in page
+        assert heading(ana.get("/")) == "None of 2 accounts needs you; 2 wait for their provider."
+        assert "Connect again" not in ana.get("/accounts/sales/crm").text
         refused = ana.get("/accounts/sales/crm/connect")
-        assert refused.status_code == 200
-        assert ana.press("/accounts/sales/crm/connect").status_code in (403, 409)
+        assert (refused.status_code, heading(refused)) == (409, "sales/crm cannot be connected now.")
 
 
 def test_a_provider_that_does_not_come_back_here_is_said_before_anybody_is_sent_there(town: Town):
