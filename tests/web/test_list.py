@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.decide.health import Health
 from reconciler.decide.status_view import AccountReport
+from reconciler.errors import StoreUnreachable
 from reconciler.model.names import account_address
 from reconciler.model.state import AccountState, Reason
 from reconciler.web.rows import PAGE_ROWS, Query, Row, make_row, page_of, read_query, select
@@ -293,16 +294,23 @@ def test_a_provider_that_does_not_come_back_here_is_said_before_anybody_is_sent_
     assert "idp.yaml" in page.text
 
 
-def test_a_store_that_fails_later_leaves_the_last_look_and_says_how_old_it_is(site: SiteWorld, town: Town):
-    key = town.store_file.with_name("store.key")
-    hidden = town.store_file.rename(town.store_file.with_name("gone"))
-    try:
+def test_a_store_that_fails_later_leaves_the_last_look_and_says_how_old_it_is(
+    site: SiteWorld, monkeypatch: pytest.MonkeyPatch
+):
+    def unreachable(*_: object, **__: object) -> None:
+        raise StoreUnreachable("vault https://vault.example does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("reconciler.web.lookout.observe", unreachable)
         site.lookout.look_again()
-        site.back.run.store.close()  # type: ignore[attr-defined]  # the embedded store has it
         site.lookout.tick()
         page = site.visit().get("/")
-    finally:
-        hidden.rename(town.store_file)
-    assert key.exists()
-    assert "The store could not be read." in page.text
-    assert listed(page.text) == ["sales/crm", "sales/mail"]
+        assert "The store could not be read." in page.text
+        assert "does not answer" in page.text
+        assert listed(page.text) == ["sales/crm", "sales/mail"]
+        opened_account = site.visit().get("/accounts/sales/crm")
+        assert opened_account.status_code == 503
+        assert heading(opened_account) == "The store cannot be used now."
+    site.lookout.look_again()
+    site.lookout.tick()
+    assert "could not be read" not in site.visit().get("/").text
