@@ -6,8 +6,11 @@ Prints one JSON line with its addresses when it is ready, and serves until SIGTE
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from reconciler.sandbox.config import (
     RefreshTokenRule,
@@ -16,6 +19,9 @@ from reconciler.sandbox.config import (
     SandboxConfig,
     TokenPolicy,
 )
+from reconciler.sandbox.manners import Manners
+from reconciler.sandbox.protocol.metadata import AUTH_METHODS
+from reconciler.sandbox.scenarios import SCENARIOS, apply_scenarios
 from reconciler.sandbox.serving import serve
 
 
@@ -48,6 +54,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--client-id", help="a confidential client to begin with")
     add("--client-secret", help="its secret; random if not given")
     add("--control-token", help="what control calls present; random if not given")
+    add(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help=f"what goes wrong: {', '.join(SCENARIOS)}",
+    )
+    add("--likeness", help=argparse.SUPPRESS)
     add("--lifeline", action="store_true", help="end when standard input does: a parent's death is noticed")
     add("--no-control", action="store_true", help="no control calls over HTTP")
     return parser
@@ -58,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     rotation = Rotation(given.rotation)
+    likeness = json.loads(given.likeness) if given.likeness else {}
     graceful = rotation is Rotation.SINGLE_USE_WITH_GRACE
     try:
         policy = TokenPolicy(
@@ -70,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             refresh_token_rule=RefreshTokenRule(given.refresh_token_rule),
             one_grant_per_person=given.one_grant_per_person,
         )
+        if likeness:
+            policy = TokenPolicy.from_json(likeness["policy"])
         config = SandboxConfig(
             host=given.host,
             port=given.port,
@@ -82,15 +99,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             control=not given.no_control,
             control_token=given.control_token,
         )
+        if likeness:
+            manners = Manners.from_json(likeness["manners"])
+            config = replace(config, manners=manners, **likeness["sandbox"])
+        config, scripted = apply_scenarios(config, given.fault)
     except ValueError as wrong:
         parser.error(str(wrong))
-    client = {"client_id": given.client_id, "client_secret": given.client_secret} if given.client_id else None
+    client = _first_client(given, config)
     try:
-        serve(config, client=client, lifeline=sys.stdin if given.lifeline else None)
+        serve(config, client=client, faults=scripted, lifeline=sys.stdin if given.lifeline else None)
     except OSError as wrong:
         sys.stderr.write(f"error: cannot listen on {config.host} port {config.port}: {wrong.strerror}\n")
         return 1
     return 0
+
+
+def _first_client(given: argparse.Namespace, config: SandboxConfig) -> dict[str, Any] | None:
+    """The one that the command line names; where a provider is played, one that authenticates as there."""
+    if not given.client_id and not config.manners.like:
+        return None
+    client: dict[str, Any] = {"client_id": given.client_id, "client_secret": given.client_secret}
+    method = config.manners.authentication
+    if config.manners.like:
+        client["auth_method"] = method if method in AUTH_METHODS else "client_secret_basic"
+    return client
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from reconciler.sandbox.config import SandboxConfig
+from reconciler.sandbox.dialect import Speaking
+from reconciler.sandbox.faults import Sighting
 from reconciler.sandbox.pages import shell
 from reconciler.sandbox.pages.consent import ConsentPages
 from reconciler.sandbox.pages.device import DevicePages
@@ -51,7 +53,8 @@ def make_app(config: SandboxConfig, *, world: World, issuer: str) -> Flask:
     ConsentPages(server).add_to(app)
     DevicePages(server).add_to(app)
     shell.add_to(app, world=world, issuer=issuer)
-    app.wsgi_app = server.pushed.around(app.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's own way to add a layer
+    inner = Speaking(app.wsgi_app, world=world, issuer=issuer) if config.manners.like else app.wsgi_app
+    app.wsgi_app = server.pushed.around(inner)  # type: ignore[method-assign, assignment]  # Flask's own way to add a layer
     app.after_request(_with_manners)
     app.register_error_handler(HTTPException, _describe_http_error)
     return app
@@ -84,6 +87,10 @@ def _add_machine_routes(app: Flask, *, server: SandboxServer, protector: Protect
 
     def token() -> Any:
         with server.world.lock:
+            sighting = Sighting.of(request.form, request.headers.get("Authorization", ""))
+            wait = server.world.patience.throttled(sighting.client_id or "")
+            if wait is not None:
+                return jsonify(error="too_many_requests"), 429, {"Retry-After": str(int(wait) + 1)}
             return server.create_token_response()
 
     def userinfo() -> Any:

@@ -12,8 +12,9 @@ import time
 class SandboxClock:
     """Seconds since the epoch, advanced by hand."""
 
-    def __init__(self) -> None:
-        self._offset = 0.0
+    def __init__(self, *, ahead: float = 0.0) -> None:
+        """`ahead`: by how many seconds it is wrong from the start; negative: behind."""
+        self._offset = ahead
         self._lock = threading.Lock()
 
     def now(self) -> float:

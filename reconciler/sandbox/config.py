@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from reconciler.sandbox.manners import Manners
+
 
 class Rotation(enum.Enum):
     """What happens to a refresh token when it is used (RFC 9700 §4.14.2; the names are the manifests')."""
@@ -26,6 +28,8 @@ class Rotation(enum.Enum):
     SINGLE_USE = "single-use"
     SINGLE_USE_WITH_GRACE = "single-use-with-grace"
     OLD_STAYS_VALID = "old-stays-valid"
+    PERIODIC = "periodic"
+    """A new one comes once the old one is `rotate_after_seconds` old, and ends it."""
 
 
 class RefreshTokenRule(enum.Enum):
@@ -67,6 +71,12 @@ class TokenPolicy:
     omit_refresh_token_on_refresh: bool = False
     """A refresh answers without `refresh_token` (RFC 6749 §6 allows it, Google does it); `reusable` only."""
     refresh_token_rule: RefreshTokenRule = RefreshTokenRule.ALWAYS
+    reuse_revokes: bool = True
+    """A spent token that comes back kills its family; False: it is refused, and the family lives (`single-use`)."""
+    rotate_after_seconds: int = 86400
+    """For `periodic`."""
+    min_age_seconds: int = 0
+    """A refresh while the newest access token is younger than this is refused."""
     one_grant_per_person: bool = False
     """A new consent of a person kills their earlier grant to the same client (Mercado Livre)."""
     extra_fields: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -104,6 +114,9 @@ class TokenPolicy:
             "refresh_absolute_seconds": self.refresh_absolute_seconds,
             "omit_refresh_token_on_refresh": self.omit_refresh_token_on_refresh,
             "refresh_token_rule": self.refresh_token_rule.value,
+            "reuse_revokes": self.reuse_revokes,
+            "rotate_after_seconds": self.rotate_after_seconds,
+            "min_age_seconds": self.min_age_seconds,
             "one_grant_per_person": self.one_grant_per_person,
             "extra_fields": dict(self.extra_fields),
         }
@@ -174,6 +187,10 @@ class SandboxConfig:
     control_token: str | None = None
     """What the HTTP control calls must present; None makes a random one, readable as `Sandbox.control_token`."""
     control: bool = True
+    manners: Manners = field(default_factory=Manners)
+    """How it speaks, where that is not as the RFCs say."""
+    clock_skew_seconds: float = 0.0
+    """Its clock goes ahead (or, negative, behind) by so much from the start."""
     threads: int = 16
 
     def __post_init__(self) -> None:

@@ -23,6 +23,8 @@ class Counters:
     families_revoked: int = 0
     reuses: int = 0
     retries_in_grace: int = 0
+    throttled: int = 0
+    too_early: int = 0
     registrations: int = 0
     updates: int = 0
     deregistrations: int = 0
@@ -40,6 +42,8 @@ class Counters:
             "families_revoked": self.families_revoked,
             "reuses": self.reuses,
             "retries_in_grace": self.retries_in_grace,
+            "throttled": self.throttled,
+            "too_early": self.too_early,
             "registrations": self.registrations,
             "updates": self.updates,
             "deregistrations": self.deregistrations,

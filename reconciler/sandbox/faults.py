@@ -36,6 +36,8 @@ class Kind(enum.Enum):
     """The body one byte at a time, each after `interval_seconds`."""
     ENDLESS = "endless"
     """A body of `size` bytes."""
+    EDIT = "edit"
+    """The real answer, a JSON object, with some fields changed; None removes one."""
     CLOSE = "close"
     """The connection is closed without a byte."""
     TRUNCATE = "truncate"
@@ -56,6 +58,7 @@ class Fault:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
     client_id: str | None = None
     grant_type: str | None = None
     refresh_token: str | None = field(default=None, repr=False)
@@ -76,7 +79,7 @@ class Fault:
         return {
             "endpoint": self.endpoint, "kind": self.kind.value, "times": self.times, "process": self.process,
             "delay_seconds": self.delay_seconds, "interval_seconds": self.interval_seconds, "size": self.size,
-            "status": self.status, "headers": dict(self.headers), "body": self.body,
+            "status": self.status, "headers": dict(self.headers), "body": self.body, "fields": dict(self.fields),
             "client_id": self.client_id, "grant_type": self.grant_type, "refresh_token": self.refresh_token,
         }  # fmt: skip
 
@@ -171,6 +174,15 @@ def too_many_requests(endpoint: str, *, retry_after: str | None = None, **more: 
 def redirect(endpoint: str, location: str, *, status: int = 302, **more: Any) -> Fault:
     """A redirect, which no credential may follow."""
     return Fault(endpoint=endpoint, status=status, headers={"Location": location}, **more)
+
+
+NULL = "\0null"
+"""In the fields of an `edit`: JSON's null, since None removes a field."""
+
+
+def edit(endpoint: str, fields: Mapping[str, Any], **more: Any) -> Fault:
+    """The real answer with some fields changed; None removes one."""
+    return Fault(endpoint=endpoint, kind=Kind.EDIT, process=True, fields=fields, **more)
 
 
 def close_before(endpoint: str, **more: Any) -> Fault:

@@ -115,6 +115,7 @@ class Grant:
     nonce: str | None = None
     revoked_at: float | None = None
     revoked_because: str | None = None
+    last_issued_at: float = 0.0
     exchanges: int = 0
     reuses: int = 0
 

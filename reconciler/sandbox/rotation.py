@@ -4,6 +4,7 @@ The rules (RFC 9700 §4.14.2, and what Google, Microsoft and Mercado Livre do):
 - a token whose family is revoked, or that idled or lived too long, is dead;
 - `reusable` and `old-stays-valid`: a live token is good, however often it was used;
 - `single-use`: a token that was used before is a theft or a lost answer; the whole family dies;
+- `periodic`: a token is superseded by the first use after its time, and then good for nothing;
 - `single-use-with-grace`: within the grace the last used token may be tried again and gets the same successor, for as
   long as that successor was not used itself; after that it is reuse.
 """
@@ -34,6 +35,8 @@ def judge_refresh_token(
     if token.superseded_at is None:
         return Presented.CURRENT
     match policy.rotation:
+        case Rotation.PERIODIC:
+            return Presented.REUSED
         case Rotation.REUSABLE | Rotation.OLD_STAYS_VALID:
             return Presented.CURRENT
         case Rotation.SINGLE_USE:

@@ -14,6 +14,7 @@ from reconciler.sandbox.app import make_app
 from reconciler.sandbox.config import SandboxConfig
 from reconciler.sandbox.control import Control
 from reconciler.sandbox.control_http import add_control
+from reconciler.sandbox.dialect import Understanding
 from reconciler.sandbox.faults import FaultScript
 from reconciler.sandbox.listener import Abort, Listener, bind_loopback
 from reconciler.sandbox.wire import Wire
@@ -40,7 +41,8 @@ class Sandbox(Control):
         if self.config.control:
             add_control(app, self, token=self.control_token)
         self._wire = Wire(app, world=world, script=script, abort=Abort)
-        self._listener = Listener(self._wire, socket=socket, threads=self.config.threads)
+        outer = Understanding(self._wire, world=world) if self.config.manners.like else self._wire
+        self._listener = Listener(outer, socket=socket, threads=self.config.threads)
 
     def start(self) -> Self:
         """Answer requests, in threads of its own."""

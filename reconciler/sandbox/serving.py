@@ -11,10 +11,12 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any, TextIO
 
 from reconciler.sandbox.config import SandboxConfig
+from reconciler.sandbox.faults import Fault
 from reconciler.sandbox.protocol.metadata import server_metadata
 from reconciler.sandbox.sandbox import Sandbox
 
@@ -23,6 +25,7 @@ def serve(
     config: SandboxConfig,
     *,
     client: dict[str, Any] | None = None,
+    faults: Sequence[Fault] = (),
     out: TextIO | None = None,
     lifeline: TextIO | None = None,
 ) -> None:
@@ -42,6 +45,8 @@ def serve(
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with Sandbox(config) as sandbox:
+            for fault in faults:
+                sandbox.add_fault(fault)
             seeded = sandbox.add_client(**client) if client is not None else {}
             print(json.dumps(describe(sandbox) | seeded), file=out or sys.stdout, flush=True)  # the line
             stop.wait()

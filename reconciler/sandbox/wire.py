@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import ipaddress
+import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from reconciler.sandbox.faults import Fault, FaultScript, Kind, Sighting
+from reconciler.sandbox.faults import NULL, Fault, FaultScript, Kind, Sighting
 from reconciler.sandbox.world import World
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Wire:
     def _spoil(
         self, fault: Fault, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        real = _Captured.run(self._app, environ) if fault.process else None
+        real = Captured.run(self._app, environ) if fault.process else None
         if fault.delay_seconds and self.stopping.wait(fault.delay_seconds):
             raise self._abort
         if real is None and fault.kind is Kind.PASS:
@@ -90,6 +91,10 @@ class Wire:
             headers, body = list(fault.headers.items()), fault.body.encode()
         headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
         match fault.kind:
+            case Kind.EDIT:
+                body = _edited(body, fault.fields, paths=self._world.config.manners.fields)
+                start_response(status, [*headers, ("Content-Length", str(len(body)))])
+                return [body]
             case Kind.ANSWER | Kind.PASS:
                 start_response(status, [*headers, ("Content-Length", str(len(body)))])
                 return [body]
@@ -117,7 +122,7 @@ class Wire:
             size -= len(_CHUNK)
 
 
-class _Captured:
+class Captured:
     """An answer of the application, held back."""
 
     def __init__(self) -> None:
@@ -126,8 +131,8 @@ class _Captured:
         self.body = b""
 
     @staticmethod
-    def run(app: WSGIApplication, environ: WSGIEnvironment) -> _Captured:
-        captured = _Captured()
+    def run(app: WSGIApplication, environ: WSGIEnvironment) -> Captured:
+        captured = Captured()
         chunks: list[bytes] = []
 
         def start_response(
@@ -145,6 +150,24 @@ class _Captured:
                 close()
         captured.body = b"".join(chunks)
         return captured
+
+
+def _edited(body: bytes, fields: Mapping[str, Any], *, paths: Mapping[str, str]) -> bytes:
+    """`paths`: where the provider that is played has the RFC's fields, dotted."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return body
+    for name, value in fields.items():
+        *above, last = paths.get(name, name).split(".")
+        here = document
+        for part in above:
+            here = here.get(part, {}) if isinstance(here, dict) else {}
+        if isinstance(here, dict):
+            here.pop(last, None)
+            if value is not None:
+                here[last] = None if value == NULL else value
+    return json.dumps(document).encode()
 
 
 def _endpoint_of(path: str) -> str | None:

@@ -20,6 +20,7 @@ from typing import Any
 from reconciler.sandbox.clock import SandboxClock
 from reconciler.sandbox.config import Rotation, SandboxConfig, TokenPolicy
 from reconciler.sandbox.counters import Counters
+from reconciler.sandbox.patience import Patience, renewable
 from reconciler.sandbox.records import AccessToken, Client, Grant, RefreshToken
 from reconciler.sandbox.rotation import Presented, has_expired, judge_refresh_token
 
@@ -33,13 +34,13 @@ class World:
     def __init__(self, config: SandboxConfig) -> None:
         self.config = config
         self.lock = threading.RLock()
-        self.clock = SandboxClock()
+        self.clock = SandboxClock(ahead=config.clock_skew_seconds)
         self.counters = Counters()
         self.clients: dict[str, Client] = {}
         self.grants: dict[str, Grant] = {}
         self._refresh_tokens: dict[bytes, RefreshToken] = {}
         self._access_tokens: dict[bytes, AccessToken] = {}
-        self._used: dict[str, float] = {}
+        self.patience = Patience(self)
 
     # ------------------------------------------------------------------------------------------------ clients
 
@@ -175,6 +176,8 @@ class World:
             grant=grant,
         )
         self._access_tokens[_digest(token.value)] = token
+        if grant is not None:
+            grant.last_issued_at = now
         return token
 
     def issue_refresh_token(self, grant: Grant) -> RefreshToken:
@@ -186,7 +189,10 @@ class World:
         return token
 
     def find_access_token(self, value: str) -> AccessToken | None:
-        return self._access_tokens.get(_digest(value))
+        known = self._access_tokens.get(_digest(value))
+        if known is None and self.config.manners.renewal != "refresh-token":
+            return renewable(self, value)
+        return known
 
     def find_refresh_token(self, value: str) -> RefreshToken | None:
         return self._refresh_tokens.get(_digest(value))
@@ -212,7 +218,8 @@ class World:
                 case Presented.REUSED:
                     token.grant.reuses += 1
                     self.counters.reuses += 1
-                    self.revoke_grants([token.grant], because="refresh token reuse")
+                    if self.policy_of(client_id).reuse_revokes:
+                        self.revoke_grants([token.grant], because="refresh token reuse")
                     return None
                 case Presented.DEAD:
                     return None
@@ -220,7 +227,7 @@ class World:
     def succeed(self, token: RefreshToken) -> RefreshToken:
         """The refresh token that an exchange of `token` answers with: itself, its successor so far, or a new one."""
         with self.lock:
-            if self.policy_of(token.grant.client_id).rotation is Rotation.REUSABLE:
+            if not self._rotates(token):
                 return token
             if token.successor is not None and self.judge(token) is Presented.RETRY:
                 known = self.find_refresh_token(token.successor)
@@ -234,18 +241,21 @@ class World:
         """Note the use of a token: its idle time starts anew and, if it rotates, it is superseded from its first use."""
         with self.lock:
             token.used_at = self.clock.now()
-            rotates = self.policy_of(token.grant.client_id).rotation is not Rotation.REUSABLE
+            rotates = self._rotates(token)
             if rotates and token.superseded_at is None:
                 token.superseded_at = token.used_at
 
-    def use_once(self, name: str, *, until: float) -> bool:
-        """False where `name` was used before; it is remembered until then."""
-        with self.lock:
-            now = self.clock.now()
-            self._used = {one: end for one, end in self._used.items() if end > now}
-            fresh = name not in self._used
-            self._used[name] = until
-            return fresh
+    def _rotates(self, token: RefreshToken) -> bool:
+        """Whether a use of the token now brings another one."""
+        policy = self.policy_of(token.grant.client_id)
+        if policy.rotation is Rotation.PERIODIC:
+            return self.clock.now() - token.issued_at >= policy.rotate_after_seconds
+        return policy.rotation is not Rotation.REUSABLE
+
+    def is_too_young(self, grant: Grant) -> bool:
+        """Whether the newest access token of the grant is younger than its policy lets be refreshed."""
+        least = self.policy_of(grant.client_id).min_age_seconds
+        return least > 0 and self.clock.now() - grant.last_issued_at < least
 
     def state_of_refresh_token(self, value: str) -> dict[str, Any]:
         """For tests: what a refresh token is, without presenting it: `state` is unknown, dead, or as judged."""

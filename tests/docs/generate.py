@@ -15,6 +15,7 @@ from tests.docs.pages.environment import environment
 from tests.docs.pages.exit_codes import exit_codes
 from tests.docs.pages.guards import plan
 from tests.docs.pages.json_output import json_output
+from tests.docs.pages.lifetimes import lifetimes
 from tests.docs.pages.manifests import manifests
 from tests.docs.pages.providers import pages as provider_pages
 from tests.docs.pages.states import states
@@ -27,6 +28,7 @@ PROVIDERS = Path("docs/providers")
 PAGES: Mapping[str, Callable[[], str]] = {
     "manifests": manifests,
     "base-providers": base_providers,
+    "lifetimes": lifetimes,
     "cli": command_line,
     "environment": environment,
     "exit-codes": exit_codes,

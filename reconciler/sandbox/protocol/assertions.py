@@ -175,5 +175,7 @@ def _check(claims: dict[str, Any], world: World, *, audiences: list[str]) -> Non
         raise _Wrong("The assertion has expired.")
     if issued > now + LEEWAY or expires > now + LEEWAY + _LONGEST_LIFE:
         raise _Wrong("The assertion is from the future, or lives too long.")
-    if not isinstance(jti, str) or not world.use_once(f"{claims.get('iss')} {jti}", until=expires + LEEWAY):
+    if not isinstance(jti, str) or not world.patience.use_once(
+        f"{claims.get('iss')} {jti}", until=expires + LEEWAY
+    ):
         raise _Wrong("The assertion was used before, or has no jti.")

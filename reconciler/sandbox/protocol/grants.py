@@ -17,8 +17,10 @@ from authlib.oauth2.rfc6749.errors import InvalidRequestError, UnauthorizedClien
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, ClientCredentialsGrant, RefreshTokenGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc8628 import DeviceCodeGrant
+from flask import request as flask_request
 
 from reconciler.sandbox.config import RefreshTokenRule
+from reconciler.sandbox.dialect import EXCHANGE
 from reconciler.sandbox.protocol.answers import make_token_answer
 from reconciler.sandbox.records import CODE, AuthorizationCode, Client, DeviceRequest, RefreshToken
 from reconciler.sandbox.world import World
@@ -56,6 +58,11 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def _wants_refresh_token(self, request: OAuth2Request) -> bool:
         world, client = self.server.world, request.client
+        manners = world.config.manners
+        if any(request.payload.data.get(name) != value for name, value in manners.offline.items()):
+            return False
+        if not set(manners.offline_scopes) <= set(self.granted_scopes):
+            return False
         rule: RefreshTokenRule = world.policy_of(client.client_id).refresh_token_rule
         match rule:
             case RefreshTokenRule.ALWAYS:
@@ -114,12 +121,24 @@ class S256(CodeChallenge):
         super().validate_code_challenge(grant, redirect_uri)
 
 
+def environ_of() -> dict[str, Any]:
+    """The WSGI environment of the request at hand."""
+    return flask_request.environ
+
+
 class RefreshGrant(RefreshTokenGrant):
     """RFC 6749 §6, with the rotation of the client's policy."""
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
         world: World = self.server.world
-        return world.present_refresh_token(refresh_token, client_id=self.request.client.client_id)
+        client_id = self.request.client.client_id
+        known = world.find_refresh_token(refresh_token)
+        exchanged = environ_of().get(EXCHANGE)
+        mine = known is not None and known.grant.client_id == client_id
+        if known is not None and mine and not exchanged and world.is_too_young(known.grant):
+            world.counters.too_early += 1
+            raise InvalidRequestError("The token is too young to be refreshed.")
+        return world.present_refresh_token(refresh_token, client_id=client_id)
 
     def authenticate_user(self, refresh_token: RefreshToken) -> str:
         return refresh_token.grant.subject
