@@ -10,6 +10,7 @@ import json
 
 import click
 
+from reconciler.cli.options import flag
 from reconciler.errors import UsageError
 from reconciler.model.behaviour import Behaviour
 from reconciler.model.suggestion import suggest
@@ -20,7 +21,7 @@ from reconciler.model.suggestion import suggest
     add_help_option=False,
     context_settings={"ignore_unknown_options": True},
 )
-@click.option("--like", metavar="NAME")
+@flag("--like", metavar="NAME", help="Play a base provider from its data.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sandbox(arguments: tuple[str, ...], like: str | None) -> int:
     """A local authorization server: consent page, rotation, registration, revocation, and a resource server.
