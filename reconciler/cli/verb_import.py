@@ -52,6 +52,7 @@ def import_(address: str, manifests: str, output: str, replaces: bool, **options
     token = read_import(
         _stdin(),
         now=SystemClock(session.stop).now(),
+        keep=provider.behaviour.response.keep,
         by_access_token=provider.behaviour.refresh_token.renewal is not Renewal.REFRESH_TOKEN,
     )
 

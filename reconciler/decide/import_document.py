@@ -22,6 +22,7 @@ from reconciler.decide.answer_document import (
     seconds_at,
     value_at,
 )
+from reconciler.decide.token_response import kept_values
 from reconciler.errors import UsageError
 from reconciler.model.duration import MAX_DURATION, format_rough, parse_instant
 from reconciler.model.limits import ANSWER_LIMITS
@@ -46,11 +47,14 @@ class ImportedToken:
     subject: str = ""
     consented_at: datetime | None = None
     refresh_expires_at: datetime | None = None
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_import(raw: bytes, *, now: datetime, by_access_token: bool = False) -> ImportedToken:
+def read_import(
+    raw: bytes, *, now: datetime, by_access_token: bool = False, keep: tuple[str, ...] = ()
+) -> ImportedToken:
     """UsageError where this is nothing to take over. `by_access_token`: a provider without refresh tokens, whose access
-    token is what is kept (`renewal` of its base)."""
+    token is what is kept (`renewal` of its base). `keep`: identifiers of an answer that the base keeps."""
     document = read_json_object(raw) if len(raw) <= LONGEST else None
     if document is None:
         long = f"longer than {LONGEST // 1024} KiB" if len(raw) > LONGEST else "no JSON object"
@@ -72,6 +76,7 @@ def read_import(raw: bytes, *, now: datetime, by_access_token: bool = False) -> 
         subject=_text(document, "subject") or _text(document, "sub"),
         consented_at=_past(document, "consented_at", now=now),
         refresh_expires_at=_end(document, now=now),
+        kept=kept_values(document, keep),
     )
 
 

@@ -133,6 +133,7 @@ def _record(
         requested_scopes=tuple(sorted(requested)),
         consent_digest=account.consent_digest if same else account_digests(asked)[1],
         consented_at=token.consented_at or now,
+        kept=token.kept,
     )
     ends = absolute_end(record, behaviour.refresh_token)
     warnings: tuple[str, ...] = ()

@@ -87,6 +87,13 @@ def test_where_a_provider_has_no_refresh_tokens_the_access_token_is_what_is_kept
         read_import(b"{}", now=NOW, by_access_token=True)
 
 
+def test_what_the_base_keeps_of_an_answer_is_kept():
+    raw = json.dumps(
+        {"refresh_token": "r", "instance": {"url": "https://na1.example"}, "other": "x"}
+    ).encode()
+    assert read_import(raw, now=NOW, keep=("instance.url",)).kept == {"url": "https://na1.example"}
+
+
 @pytest.mark.parametrize("key", ["refreshToken", "refresh-token"])
 def test_a_key_of_another_spelling_is_pointed_at(key: str):
     assert refused({key: CANARY}).hint == f"the key is called refresh_token, not {key}"
