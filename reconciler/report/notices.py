@@ -45,7 +45,8 @@ def _delivery_lines(delivery: Delivery, *, style: Style, dry: bool) -> list[str]
         lines.append(f"    left   {delivery.left} are told by the next run")
     for notice in delivery.notices:
         mark = " " if dry or notice.id in delivery.told.ids else "!"
-        lines += [f"  {mark} {line}" for line in style.wrap(line_of(notice), indent=4)]
+        first, *rest = style.wrap(line_of(notice), indent=6)
+        lines += [f"  {mark} {first}", *(f"      {line}" for line in rest)]
     return lines
 
 
