@@ -120,6 +120,21 @@ class Mail:
         return True, f"{len(refused)} of {len(letter.to)} recipients were refused" if refused else ""
 
 
+def send_letter(server: MailServer, *, sender: str, to: str, subject: str, text: str, now: datetime) -> str:
+    """One letter to one person; '' where it was taken, else why not. `subject` and `text` are ours."""
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"], message["Subject"] = sender, to, subject
+    message["Date"] = format_datetime(now)
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text)
+    try:
+        with _connected(server) as connection:
+            connection.send_message(message, from_addr=sender, to_addrs=[to])
+    except (OSError, smtplib.SMTPException) as error:
+        return _why(error)
+    return ""
+
+
 def _connected(server: MailServer) -> smtplib.SMTP:
     context = ssl.create_default_context(cafile=server.ca_file)
     if server.implicit:

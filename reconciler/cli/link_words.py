@@ -19,6 +19,24 @@ def link_text(link: MadeLink, *, account: DesiredAccount) -> str:
     )
 
 
+def sent_text(link: MadeLink, *, account: DesiredAccount) -> str:
+    """What is said once it was mailed; the link itself is not."""
+    until = format_instant(link.until)
+    return f"mailed to {clean(link.owner)}: a link that connects {account.address.short}, once, until {until}"
+
+
+def mail_of(link: MadeLink, *, account: DesiredAccount) -> tuple[str, str]:
+    """(subject, text) of the letter to the owner. Nothing in it comes from the manifest's free text."""
+    subject = f"Connect {account.address.short}"
+    text = (
+        f"You are asked to connect the account {account.address.short} ({account.provider}), of which you are the owner.\n"
+        f"The page says what is asked for before it sends you to the provider:\n\n{link.url}\n\n"
+        f"The link works once, until {format_instant(link.until)}. It is for you alone: do not pass it on.\n"
+        "If you did not expect this, do nothing, and nothing happens.\n"
+    )
+    return subject, text
+
+
 def link_document(link: MadeLink, *, account: DesiredAccount, sent: bool, shown: bool, tool: str) -> str:
     document: ConsentLinkDocument = {
         "format_version": 1,

@@ -34,26 +34,34 @@ _PORTS = {"smtp": 587, "smtps": 465}
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """What destinations are made of. `loopback`: trust admits http to this machine."""
+class Kept:
+    """The settings, and the store that some of them lead to."""
 
     settings: Settings
     secrets: SecretReader
+    layout: Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What destinations are made of. `loopback`: trust admits http to this machine."""
+
+    kept: Kept
     client: HttpClient
     now: Callable[[], datetime]
     templates: Templates
     page: str
     loopback: bool
-    layout: Layout
 
 
 def destinations(sources: Sources) -> tuple[Notifier, ...]:
     """Every destination that is configured. UsageError, SecretMissing name the variable that is wrong."""
+    settings = sources.kept.settings
     found: list[Notifier] = []
-    webhook = _secret(sources, "RECONCILER_NOTIFY_WEBHOOK", sources.settings.get("RECONCILER_NOTIFY_WEBHOOK"))
+    webhook = _secret(sources.kept, "RECONCILER_NOTIFY_WEBHOOK", settings.get("RECONCILER_NOTIFY_WEBHOOK"))
     if webhook is not None:
-        text = sources.settings.get("RECONCILER_NOTIFY_WEBHOOK_SECRET")
-        secret = _secret(sources, "RECONCILER_NOTIFY_WEBHOOK_SECRET", text)
+        text = settings.get("RECONCILER_NOTIFY_WEBHOOK_SECRET")
+        secret = _secret(sources.kept, "RECONCILER_NOTIFY_WEBHOOK_SECRET", text)
         if secret is None:
             raise UsageError(
                 "RECONCILER_NOTIFY_WEBHOOK is set, and RECONCILER_NOTIFY_WEBHOOK_SECRET is not",
@@ -61,25 +69,44 @@ def destinations(sources: Sources) -> tuple[Notifier, ...]:
             )
         url = _url(webhook, "RECONCILER_NOTIFY_WEBHOOK", loopback=sources.loopback)
         found.append(Webhook(sources.client, url, webhook_keys(secret), sources.now, sources.page))
-    chat = _secret(sources, "RECONCILER_NOTIFY_SLACK", sources.settings.get("RECONCILER_NOTIFY_SLACK"))
+    chat = _secret(sources.kept, "RECONCILER_NOTIFY_SLACK", settings.get("RECONCILER_NOTIFY_SLACK"))
     if chat is not None:
         url = _url(chat, "RECONCILER_NOTIFY_SLACK", loopback=sources.loopback)
         found.append(Chat(sources.client, url, sources.templates.chat, sources.page))
     return (*found, *_mail(sources))
 
 
-def _mail(sources: Sources) -> Iterable[Notifier]:
-    settings = sources.settings
-    address = settings.get("RECONCILER_NOTIFY_SMTP")
+@dataclass(frozen=True, slots=True)
+class Post:
+    """How mail is sent, and to which domains owners may be written."""
+
+    server: MailServer
+    sender: str
+    owner_domains: frozenset[str]
+
+
+def post_of(kept: Kept) -> Post | None:
+    """None where no mail server is configured. UsageError, SecretMissing name the variable that is wrong."""
+    address = kept.settings.get("RECONCILER_NOTIFY_SMTP")
     if address is None:
-        return
-    server = _mail_server(sources, address)
-    sender = settings.get("RECONCILER_NOTIFY_FROM") or ""
+        return None
+    server = _mail_server(kept, address)
+    sender = kept.settings.get("RECONCILER_NOTIFY_FROM") or ""
     if not mail_domain(sender):
         raise UsageError("RECONCILER_NOTIFY_FROM is no mail address", hint="the address that mails come from")
-    operators = _list(settings.get("RECONCILER_NOTIFY_TO"))
-    domains = frozenset(domain.lower() for domain in _list(settings.get("RECONCILER_NOTIFY_OWNERS")))
-    if not operators and not domains:
+    domains = frozenset(text.lower() for text in _list(kept.settings.get("RECONCILER_NOTIFY_OWNERS")))
+    for text in domains:
+        if not is_host(text):
+            raise UsageError(f"RECONCILER_NOTIFY_OWNERS: '{clean(text, cap=80)}' is no domain")
+    return Post(server, sender, domains)
+
+
+def _mail(sources: Sources) -> Iterable[Notifier]:
+    post = post_of(sources.kept)
+    if post is None:
+        return
+    operators = _list(sources.kept.settings.get("RECONCILER_NOTIFY_TO"))
+    if not operators and not post.owner_domains:
         raise UsageError(
             "RECONCILER_NOTIFY_SMTP is set, and nobody is named to write to",
             hint="RECONCILER_NOTIFY_TO names operators, RECONCILER_NOTIFY_OWNERS the domains of owners",
@@ -87,14 +114,11 @@ def _mail(sources: Sources) -> Iterable[Notifier]:
     for text in operators:
         if not mail_domain(text):
             raise UsageError(f"RECONCILER_NOTIFY_TO: '{clean(text, cap=80)}' is no mail address")
-    for text in domains:
-        if not is_host(text):
-            raise UsageError(f"RECONCILER_NOTIFY_OWNERS: '{clean(text, cap=80)}' is no domain")
-    for to, of in ((operators, frozenset[str]()), ((), domains)):
+    for to, of in ((operators, frozenset[str]()), ((), post.owner_domains)):
         if to or of:
             yield Mail(
-                server,
-                sender,
+                post.server,
+                post.sender,
                 sources.templates,
                 sources.now,
                 operators=to,
@@ -103,7 +127,7 @@ def _mail(sources: Sources) -> Iterable[Notifier]:
             )
 
 
-def _mail_server(sources: Sources, text: str) -> MailServer:
+def _mail_server(kept: Kept, text: str) -> MailServer:
     """`smtp://user@host:587` (STARTTLS) or `smtps://user@host:465` (TLS from the first byte)."""
     try:
         parts = urlsplit(text)
@@ -120,8 +144,8 @@ def _mail_server(sources: Sources, text: str) -> MailServer:
         raise UsageError(
             "RECONCILER_NOTIFY_SMTP holds a password", hint="put it into RECONCILER_NOTIFY_SMTP_PASSWORD"
         )
-    said = sources.settings.get("RECONCILER_NOTIFY_SMTP_PASSWORD")
-    password = _secret(sources, "RECONCILER_NOTIFY_SMTP_PASSWORD", said)
+    said = kept.settings.get("RECONCILER_NOTIFY_SMTP_PASSWORD")
+    password = _secret(kept, "RECONCILER_NOTIFY_SMTP_PASSWORD", said)
     user = unquote(parts.username or "")
     if bool(user) != (password is not None):
         raise UsageError(
@@ -134,12 +158,12 @@ def _mail_server(sources: Sources, text: str) -> MailServer:
         implicit=parts.scheme == "smtps",
         user=user,
         password=password,
-        ca_file=sources.settings.get("RECONCILER_CA_FILE"),
-        seconds=sources.settings.limits.http_deadline.total_seconds(),
+        ca_file=kept.settings.get("RECONCILER_CA_FILE"),
+        seconds=kept.settings.limits.http_deadline.total_seconds(),
     )
 
 
-def _secret(sources: Sources, name: str, text: str | None) -> Secret | None:
+def _secret(kept: Kept, name: str, text: str | None) -> Secret | None:
     """The value, or what `store:<path>#<key>` leads to."""
     if text is None:
         return None
@@ -150,13 +174,13 @@ def _secret(sources: Sources, name: str, text: str | None) -> Secret | None:
         where = reference_path(path)
     except ValueError as problem:
         raise UsageError(f"{name}: {problem}", hint="write store:<path>#<key>") from None
-    if sources.layout.holds(where):
+    if kept.layout.holds(where):
         raise UsageError(
             f"{name} names a record of the store's own", hint="keep it elsewhere, like notify/ops"
         )
     if not key:
         raise UsageError(f"{name} names no key", hint="write store:<path>#<key>")
-    return sources.secrets.read(SecretRef(where, key)).secret
+    return kept.secrets.read(SecretRef(where, key)).secret
 
 
 def _url(secret: Secret, name: str, *, loopback: bool) -> Url:

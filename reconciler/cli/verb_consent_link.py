@@ -27,11 +27,14 @@ def consent_link(
     show: bool,
     **options: Any,
 ) -> int:
-    """Make a link by which the owner of the account ADDRESS consents on the Accounts page, without a login.
+    """Make a link by which the owner of the account ADDRESS consents on the Accounts page, without a login, and mail it
+    to them.
 
-    It works once, until it expires, for this account and what it asks for now.
+    It works once, until it expires, for this account and what it asks for now. The mail server is that of notify
+    (RECONCILER_NOTIFY_SMTP, _FROM, and _OWNERS for the domains that may be written to); without one, --print shows the link.
     """
-    from reconciler.cli.link_words import link_document, link_text
+    from reconciler.cli.link_mail import post_to, send
+    from reconciler.cli.link_words import link_document, link_text, sent_text
     from reconciler.cli.serving import backstage
     from reconciler.cli.session import TOOL, make_session, read_desired
     from reconciler.decide.consent_link import LONGEST_LIFE
@@ -56,15 +59,16 @@ def consent_link(
         raise ManifestError(f"{broken[0]} is declared, but not valid", problems=desired.problems)
     account = desired.accounts[resolve_one(pattern, desired.accounts)]
     provider = desired.providers[account.provider]
-    if not show:
-        raise UsageError(
-            "there is no mail server to send the link by",
-            hint="--print shows it: hand it to the owner and nobody else, since whoever has it can connect the account",
-        )
     with backstage(session, manifests, jobs=1) as back:
+        post = None if show else post_to(account, session.settings, back.run)
         link = make_link(back.run, account, provider=provider, public=public, valid=valid)
+        if post is not None:
+            send(post, link, account=account, now=back.run.clock.now())
     if output == "json":
-        click.echo(link_document(link, account=account, sent=False, shown=show, tool=TOOL), nl=False)
+        click.echo(link_document(link, account=account, sent=not show, shown=show, tool=TOOL), nl=False)
+        return 0
+    if not show:
+        click.echo(sent_text(link, account=account))
         return 0
     click.echo(link_text(link, account=account), err=True)
     click.echo(link.url)

@@ -43,7 +43,7 @@ def notify(
     from reconciler.adapters.http import HttpClient
     from reconciler.adapters.system import SystemClock
     from reconciler.cli.calling_settings import http_policy, with_tightened_trust
-    from reconciler.cli.notify_settings import Sources, destinations, read_templates
+    from reconciler.cli.notify_settings import Kept, Sources, destinations, read_templates
     from reconciler.cli.output import print_document, style_of
     from reconciler.cli.planning import plan_options
     from reconciler.cli.session import TOOL, make_session, open_made_store, read_desired
@@ -68,14 +68,12 @@ def notify(
         client = HttpClient(http_policy(session.settings, trust))
         closing.callback(client.close)
         sources = Sources(
-            session.settings,
-            SecretReader(store),
+            Kept(session.settings, SecretReader(store), layout),
             client,
             SystemClock(session.stop).now,
             texts,
             page,
             loopback=trust.loopback,
-            layout=layout,
         )
         notifiers = destinations(sources)
         if not notifiers:
