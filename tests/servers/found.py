@@ -17,7 +17,7 @@ from tests.servers.vault_server import version_of
 HERE = Path(__file__).parent
 _AXE = HERE / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 # OpenBao is tried where a machine has it; nothing installs it, so nothing may require it.
-REQUIRED = ("vault", "oidc-provider", "chromium", "github-openapi", "act", "actionlint")
+REQUIRED = ("vault", "oidc-provider", "chromium", "github-openapi", "act", "actionlint", "external-secrets")
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 
@@ -75,6 +75,16 @@ def go_tool(name: str) -> Path | None:
     )
     built = Path(where.stdout.strip()) / name
     return built if built.exists() else None
+
+
+@cache
+def external_secrets_schemas() -> Path | None:
+    """The folder of the External Secrets Operator's custom resource definitions."""
+    where = subprocess.run(
+        [HERE / "install", "--crds"], capture_output=True, text=True, timeout=30, check=True
+    )
+    found = Path(where.stdout.strip())
+    return found if found.is_dir() else None
 
 
 def require(server: str, found: Path | None) -> Path:
