@@ -90,6 +90,8 @@ class _State:
     next_look: float
     wanted: bool = False
     swept: date | None = None
+    recent: dict[Address, tuple[float, Row]] = field(default_factory=dict)
+    """Rows that were looked at by themselves, and when: newer than a whole look that began before."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -164,6 +166,7 @@ class Lookout:
     def _keep(self, row: Row) -> None:
         with self._state.lock:
             view = self._state.view
+            self._state.recent[row.address] = (self._back.run.clock.monotonic(), row)
             if row.address in view.by_address:
                 rows = tuple(row if old.address == row.address else old for old in view.rows)
                 self._state.view = replace(view, rows=rows)
@@ -198,7 +201,10 @@ class Lookout:
                 state.view = replace(state.view, trouble=clean(error.message))
         else:
             with state.lock:
-                state.view, state.signature = view, signature
+                state.recent = {a: kept for a, kept in state.recent.items() if kept[0] >= started}
+                newer = {address: row for address, (_, row) in state.recent.items()}
+                rows = tuple(newer.get(row.address, row) for row in view.rows) if newer else view.rows
+                state.view, state.signature = replace(view, rows=rows), signature
             self._back.run.events.info("looked", accounts=len(view.rows))
             self._sweep()
         self._plan_next(started)

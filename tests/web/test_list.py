@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from reconciler.decide.health import Health
 from reconciler.decide.status_view import AccountReport
+from reconciler.engine.observe import observe
 from reconciler.errors import StoreUnreachable
+from reconciler.model.desired import Desired
 from reconciler.model.names import account_address
+from reconciler.model.observed import Observed
 from reconciler.model.state import AccountState, Reason
+from reconciler.model.store_path import Layout
+from reconciler.ports import MetadataStore
 from reconciler.web.rows import PAGE_ROWS, Query, Row, make_row, page_of, read_query, select
 from reconciler.web.words import SHAPES, STATE_WORDS, headline, short_reason, summary
 from tests.cli.town import Town, account
@@ -263,6 +269,23 @@ def test_an_account_that_is_opened_is_looked_at_anew(site: SiteWorld, town: Town
     town.consent("crm")
     assert "Good until" in ana.get("/accounts/sales/crm").text
     assert heading(ana.get("/")) == "1 of 2 accounts needs you.", "and the list knows it from then on"
+
+
+def test_a_look_that_began_before_a_consent_does_not_undo_what_it_did(
+    site: SiteWorld, town: Town, monkeypatch: pytest.MonkeyPatch
+):
+    ana, whole = site.visit(), observe
+
+    def slowly(store: MetadataStore, layout: Layout, desired: Desired, **how: Any) -> Observed:
+        seen = whole(store, layout, desired, **how)
+        if "accounts" not in how:
+            ana.connect("sales/crm", subject="ana@example.com")
+        return seen
+
+    monkeypatch.setattr("reconciler.web.lookout.observe", slowly)
+    site.lookout.look_again()
+    site.lookout.tick()
+    assert heading(ana.get("/")) == "1 of 2 accounts needs you."
 
 
 def test_a_trust_change_stands_above_everything_and_on_the_account(town: Town):
