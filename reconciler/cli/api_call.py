@@ -25,6 +25,7 @@ from reconciler.engine.handing_out import hand_out, read_token
 from reconciler.engine.observe import observe
 from reconciler.errors import ProviderUnreachable, clean
 from reconciler.model.answer import HttpAnswer, NoAnswer, Outcome
+from reconciler.model.behaviour import AccessTokenRules
 from reconciler.model.endpoint import TrustedUrl
 from reconciler.model.names import Address
 
@@ -58,6 +59,8 @@ class ApiCall:
                 desired, observed, self.account, options=plan_options(self.session, {}, due_within=None)
             )
             where = reach.api(url, query)
+            provider = desired.provider_of(desired.accounts[self.account])
+            rules = AccessTokenRules() if provider is None else provider.behaviour.access_token
             found = hand_out(store, layout, self.account, renew=renewing(self.session, self.manifests))
             if found.warning:
                 self.session.events.warning(
@@ -68,7 +71,8 @@ class ApiCall:
             with make_client(self.session, trust.settings, deadline=self.max_time) as client:
 
                 def ask(token: PublishedToken, *, again: bool) -> Outcome:
-                    own = {**headers, "authorization": header_value(token, self.account).reveal()}
+                    value = header_value(token, self.account, scheme=rules.scheme).reveal()
+                    own = {**headers, rules.header.lower(): value}
                     return client.request(
                         method,
                         where.url,

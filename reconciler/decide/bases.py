@@ -72,7 +72,7 @@ def _resolve(
             complaints.at(
                 ("spec", "base"),
                 f"there is no base {quoted(name)}",
-                hint=suggest(name, known) or "reconciler base list shows them",
+                hint=suggest(name, known) or "'reconciler base list' shows them",
             )
         elif parent == address or parent in below:
             way = " -> ".join(str(a.name) for a in (*below, address, parent))

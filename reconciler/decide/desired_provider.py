@@ -114,7 +114,7 @@ def _base_of(name: str | None, *, bases: Bases, complaints: Complaints) -> tuple
         str(a.name) for a in bases.git if a.namespace in (complaints.address.namespace, DEFAULT_NAMESPACE)
     }
     known = sorted({*bases.shipped, *seen})
-    hint = suggest(name, known) or f"known here: {', '.join(known)}"
+    hint = suggest(name, known) or "'reconciler base list' shows them; any other server: base: custom"
     complaints.at(("spec", "base"), f"there is no base {quoted(name)}", hint=hint)
     return None
 

@@ -125,13 +125,14 @@ def shortfall(
     return f"{account}: the published token has {format_rough(left)} left{asked}{whole}"
 
 
-def header_value(published: PublishedToken, account: Address) -> Secret:
-    """`Bearer <token>` (RFC 6750 §2.1). ObjectFailed where the token is of another type, or fits no header."""
+def header_value(published: PublishedToken, account: Address, *, scheme: str = "Bearer") -> Secret:
+    """`Bearer <token>` (RFC 6750 §2.1), or with the word that its provider's APIs want before it. ObjectFailed where the
+    token is of another type, or fits no header."""
     check_visible(published, account)
     if published.token_type.lower() != "bearer":
         # RFC 6749 §7.1: a client must not use a token whose type it does not understand.
         raise ObjectFailed(f"{account}: its token is no bearer token, and only these are put into a header")
-    return Secret(f"Bearer {published.access_token.reveal()}")
+    return Secret(f"{scheme} {published.access_token.reveal()}")
 
 
 def check_visible(published: PublishedToken, account: Address) -> None:

@@ -111,7 +111,7 @@ class ProviderSpec(Spec):
 
     description: Text | None = None
     base: NameText | None = Field(
-        None, description="google, microsoft, mercadolivre, custom, or one of your own"
+        None, description="a shipped one ('reconciler base list' shows them), or one of your own"
     )
     parameters: dict[Line, Plain] = Field(
         default_factory=dict, description="what the base asks for: a tenant, a country, a shop"

@@ -359,3 +359,14 @@ def test_what_cannot_be_asked_is_said_and_nothing_is_sent(
     assert said.out == ""
     assert said.err
     assert api.asked == []
+
+
+def test_an_api_that_wants_the_token_in_a_header_of_its_own_gets_it_there(settled: Town, api: Api):
+    """Nuvemshop: `Authentication: bearer …`."""
+    path = settled.desk.folder / "manifests/sales/idp.yaml"
+    rules = "    accessToken: {header: Authentication, scheme: bearer}"
+    path.write_text(path.read_text().rstrip() + f"\n{rules}\n")
+    settled.desk.run("request", "sales/crm", "/store", expect=0)
+    (asked,) = api.asked
+    assert asked.headers["authentication"] == f"bearer {token(settled)}"
+    assert "authorization" not in asked.headers

@@ -92,7 +92,7 @@ def test_more_accounts_of_one_person_than_may_live_at_a_time_are_refused():
         *(document("Account", f"a{n}", account) for n in range(3)),
     ]
     (told,) = said(declare(*documents))
-    assert "keeps 2 living grants per person and application" in told
+    assert "keeps 2 living grants per user and application" in told
     assert said(declare(*documents[:-1])) == []
 
 

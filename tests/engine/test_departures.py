@@ -122,7 +122,10 @@ def test_scopes_that_the_callback_tells_are_what_was_granted():
     world.server.faults.append(answer(200, {"access_token": "at", "refresh_token": "rt", "expires_in": 60}))
     result = world.consent(account, person=brings(world, scope="read,profile"))
     assert granted(world, account).scopes == ("profile", "read")
-    assert result.warnings == ("not granted: activity:write",)
+    assert result.warnings == (
+        "not granted: activity:write",
+        "granted besides, though not asked for: profile",
+    )
 
 
 def test_a_provider_that_wants_a_name_for_the_redirect_gets_it_and_the_browser_still_comes_home():
