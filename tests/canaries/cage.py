@@ -136,6 +136,17 @@ class Cage:
         self.said.append((f"consent {name}", _without_link(said)))
         return said
 
+    def consent_by_device(self, name: str, *, expect: int | None = 0) -> Said:
+        """Nobody types anything; the provider gives tokens, or sulks, at the first question."""
+
+        def types(seen: str) -> str:
+            raise AssertionError(f"nothing is asked here:\n{seen}")
+
+        arguments = ("consent", "--device", "--timeout", "3s", f"sales/{name}")
+        said = self.desk.at_terminal(*arguments, answers=types, expect=expect)
+        self.said.append((" ".join(arguments), said))
+        return said
+
     # ------------------------------------------------------------------------------------------------------ the search
 
     @property

@@ -34,6 +34,8 @@ class Parrot:
     about: str = "token"
     life: int = 3600
     """Of the access tokens that it gives, seconds."""
+    id_token: str = ""
+    """Given beside them; '' for none."""
     known: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -125,6 +127,8 @@ def _answer(p: Parrot, path: str, form: dict[str, str], method: str) -> Said:
         (p.about == "token" and path == "/token")
         or (p.about == "register" and path.startswith("/register"))
         or (p.about == "revoke" and path == "/revoke")
+        or (p.about == "device" and path == "/device")
+        or (p.about == "keys" and path == "/keys")
         or (p.about == "notify" and path.startswith("/notify/"))
     )
     if sulks:
@@ -135,6 +139,12 @@ def _answer(p: Parrot, path: str, form: dict[str, str], method: str) -> Said:
             return _json(200, {
                 "access_token": p.give("access"), "refresh_token": p.give("refresh"), "token_type": "Bearer",
                 "expires_in": p.life, "scope": form.get("scope", "read offline_access"),
+                **({"id_token": p.id_token} if p.id_token else {}),
+            })  # fmt: skip
+        case "/device":
+            return _json(200, {
+                "device_code": p.give("device"), "user_code": "WDJB-MJHT", "verification_uri": f"{base}/page",
+                "verification_uri_complete": f"{base}/page?user_code=WDJB-MJHT", "expires_in": 60, "interval": 1,
             })  # fmt: skip
         case "/register" if method == "POST":
             return _json(201, {
@@ -147,6 +157,7 @@ def _answer(p: Parrot, path: str, form: dict[str, str], method: str) -> Said:
             return _json(200, {
                 "issuer": base, "authorization_endpoint": f"{base}/authorize", "token_endpoint": f"{base}/token",
                 "registration_endpoint": f"{base}/register", "revocation_endpoint": f"{base}/revoke",
+                "device_authorization_endpoint": f"{base}/device", "jwks_uri": f"{base}/keys",
                 "response_types_supported": ["code"], "code_challenge_methods_supported": ["S256"],
             })  # fmt: skip
         case "/register/it" if method == "DELETE":

@@ -89,6 +89,45 @@ def test_a_consent_whose_code_is_refused_says_nothing(cage: Cage, mood: str):
     cage.assert_no_file_holds_one()
 
 
+_FOR_DEVICES = ("json-invalid_grant", "the secret as the error's code", "headers")
+
+
+@pytest.mark.parametrize("about", ["device", "token"])
+@pytest.mark.parametrize(
+    "mood", [mood if mood in _FOR_DEVICES else pytest.param(mood, marks=pytest.mark.slow) for mood in MOODS]
+)
+def test_a_device_flow_that_is_refused_says_nothing(cage: Cage, mood: str, about: str):
+    cage.run("reconcile", expect=0)
+    cage.parrot.mood, cage.parrot.about = mood, about
+    assert cage.consent_by_device("crm", expect=None).code in (1, 3, 4, 5)
+    assert any("POST /device" in line for line in cage.parrot.asked)
+    cage.assert_silent()
+    cage.assert_no_file_holds_one()
+
+
+def test_a_device_flow_that_works_shows_no_device_code(cage: Cage):
+    cage.run("reconcile", expect=0)
+    cage.consent_by_device("crm")
+    assert any(name.startswith("given-device") for name in cage.parrot.known)
+    cage.assert_silent()
+    cage.assert_no_file_holds_one()
+
+
+@pytest.mark.parametrize("mood", ["good", *SOME_MOODS])
+def test_an_id_token_that_proves_nothing_is_not_shown(cage: Cage, mood: str):
+    """Neither the token, nor what the endpoint of the server's keys says beside it."""
+    path = cage.desk.folder / "manifests/sales/idp.yaml"
+    path.write_text(path.read_text().replace("server: {", "server: {identity: {source: id-token}, "))
+    cage.run("reconcile", expect=0)
+    cage.parrot.mood, cage.parrot.about = mood, "keys"
+    cage.parrot.id_token = ".".join(cage.parrot.give(part) for part in ("head", "claims", "signature"))
+    said = cage.consent("crm", expect=None)
+    assert said.code in (0, 4, 5)
+    assert any("GET /keys" in line for line in cage.parrot.asked)
+    cage.assert_silent()
+    cage.assert_no_file_holds_one()
+
+
 @pytest.mark.parametrize("form", [(), ("--json",), ("--header",), ("--env",)])
 def test_token_says_the_one_secret_that_it_is_asked_for_and_that_on_stdout_alone(
     cage: Cage, form: tuple[str, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from reconciler.adapters.http import HttpClient
@@ -13,8 +14,10 @@ from reconciler.adapters.registration import HttpRegistrationEndpoint
 from reconciler.adapters.system import SystemClock
 from reconciler.decide.authorization import Callback, CallbackRefused, RedirectUri
 from reconciler.decide.consent_guidance import Guidance
+from reconciler.decide.device import DeviceRequest
 from reconciler.decide.results import Result
 from reconciler.engine.consent import consent as consent_once
+from reconciler.engine.consent_device import consent_by_device
 from reconciler.engine.provider_ports import RegisterOptions
 from reconciler.model.desired import DesiredProvider
 from reconciler.model.names import provider_address
@@ -61,6 +64,23 @@ def consent(order: dict[str, Any]) -> object:
     return said(consent_once(run, account, place.provider, ask=Presses("ana@example.com")))
 
 
+class Types:
+    """A person who allows it on another device as soon as the code is shown (ports.DeviceInteraction)."""
+
+    def show_device(self, request: DeviceRequest) -> None:
+        person.allow_device(request.page_with_code, subject="ana@example.com")
+
+    def guide(self, guidance: Guidance) -> bool:
+        return False
+
+
+def consent_on_device(order: dict[str, Any]) -> object:
+    place = Place.from_json(order["place"])
+    run = place.make_run(Killer(order.get("failpoint", "")))
+    account, minute = account_named(order["account"]), timedelta(minutes=1)
+    return said(consent_by_device(run, account, place.provider, ask=Types(), lasts=minute))
+
+
 def register(order: dict[str, Any]) -> object:
     place = Place.from_json(order["place"])
     world = RegisteringWorld(
@@ -101,5 +121,6 @@ def said(result: Result) -> dict[str, Any]:
 JOBS: dict[str, Callable[[dict[str, Any]], object]] = {
     "refresh": refresh,
     "consent": consent,
+    "consent_on_device": consent_on_device,
     "register": register,
 }

@@ -14,14 +14,14 @@ pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash"), pytest.mark.t
 BEFORE_COMMIT = {"consent.answer-received", "consent.announced"}
 
 
-def consent(scene: Scene, name: str, **order) -> dict:
-    (child,) = scene.zygote.run("consent", place=asdict(scene.place), account=name, **order)
+def consent(scene: Scene, name: str, *, job: str = "consent", **order) -> dict:
+    (child,) = scene.zygote.run(job, place=asdict(scene.place), account=name, **order)
     return child
 
 
-def kill_first_consent(scene: Scene, failpoint: str) -> None:
+def kill_first_consent(scene: Scene, failpoint: str, *, job: str = "consent") -> None:
     name = f"team/first-{failpoint.replace('.', '-')}"
-    assert consent(scene, name, failpoint=failpoint)["status"] == SIGKILLED
+    assert consent(scene, name, job=job, failpoint=failpoint)["status"] == SIGKILLED
     refresh_once(scene.place, scene.run, name)
     seen = look(scene.run, name)
     if failpoint in BEFORE_COMMIT:
@@ -59,6 +59,13 @@ def test_a_kill_at_any_step_of_a_first_consent(sqlite_place, zygote, strict_sand
     with Scene.at(sqlite_place, sandbox=strict_sandbox, zygote=zygote) as scene:
         for failpoint in CONSENT_FAILPOINTS:
             kill_first_consent(scene, failpoint)
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_step_of_a_consent_on_another_device(sqlite_place, zygote, strict_sandbox):
+    with Scene.at(sqlite_place, sandbox=strict_sandbox, zygote=zygote) as scene:
+        for failpoint in CONSENT_FAILPOINTS:
+            kill_first_consent(scene, failpoint, job="consent_on_device")
 
 
 def test_a_kill_at_any_step_of_a_first_consent_on_real_vault(vault_place, zygote, strict_sandbox):

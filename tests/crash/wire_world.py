@@ -134,6 +134,7 @@ class Place:
                 authorization=self.plain_url("/authorize"),
                 revocation=self.url("/revoke"),
                 userinfo=self.url("/userinfo"),
+                device_authorization=self.url("/device_authorization"),
             ),
             client=ClientCredentials(self.client_id, Secret(self.client_secret), ClientAuth.BASIC),
         )
