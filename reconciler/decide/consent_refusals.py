@@ -9,6 +9,7 @@ Rules:
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import assert_never
 
 from reconciler.decide.authorization import CallbackRefused, Refusal
@@ -56,7 +57,16 @@ def exchange_failed(account: DesiredAccount, error: TokenError, *, provider: Rea
 
 def codes_refused(account: DesiredAccount, error: TokenError, *, provider: ReadyProvider) -> Result:
     """The device authorization endpoint gave no codes."""
-    return _refused(account, error, provider=provider, what="the device flow cannot begin")
+    refused = _refused(account, error, provider=provider, what="the device flow cannot begin")
+    if "unauthorized_client" not in error.code:
+        return refused
+    console = provider.desired.behaviour.console.url
+    where = f" at {console}" if console else " at the provider"
+    hint = (
+        f"our client may not use the device flow: allow it{where}, or, where it is registered by itself, list device_code "
+        f"under server.grants in {provider.desired.location} and reconcile; or consent in a browser, without --device"
+    )
+    return replace(refused, hint=hint)
 
 
 def codes_unusable(account: DesiredAccount, why: str) -> Result:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
@@ -149,6 +150,22 @@ def test_a_code_is_never_exchanged_a_second_time():
     again = world.consent(make_account(), person=person, paste=True)
     assert (again.outcome, again.code) == (Outcome.FAILED, 5)
     assert world.server.exchanges("authorization_code") == 1
+
+
+@pytest.mark.parametrize(("waits", "outcome"), [(29, Outcome.DONE), (31, Outcome.FAILED)])
+def test_a_pasted_code_is_exchanged_at_once_and_one_that_came_too_late_says_how_long_it_lives(waits, outcome):
+    world = ConsentWorld(behaviour=make_behaviour(callback={"code_lifetime": timedelta(seconds=30)}))
+    world.server.code_lifetime = timedelta(seconds=30)
+
+    class Slow(Person):
+        def answers(self) -> list[str]:
+            address = self.back(code=self.code())
+            world.clock.advance(timedelta(seconds=waits))
+            return [address]
+
+    result = world.consent(make_account(), person=Slow(world.server), paste=True)
+    assert result.outcome is outcome
+    assert outcome is Outcome.DONE or "(a code works once, and for 30s)" in result.hint
 
 
 # -------------------------------------------------------------------------------------------------------- PKCE downgrade

@@ -196,6 +196,14 @@ def test_a_device_flow_that_cannot_begin_is_said_and_shows_nothing(first, words,
     assert world.store.writes() == []
 
 
+def test_a_client_that_may_not_use_the_flow_learns_where_that_is_switched_on():
+    world = ConsentWorld(behaviour=make_behaviour(console={"url": "https://console.example/apps"}))
+    world.server.faults.append(answer(400, {"error": "unauthorized_client"}))
+    result = world.consent_by_device(ACCOUNT, person=Reader(world.server))
+    assert "allow it at https://console.example/apps" in result.hint
+    assert "list device_code under server.grants in manifests/team/sandbox.yaml" in result.hint
+
+
 def test_another_person_than_the_pinned_one_is_refused_on_a_device_too():
     world = ConsentWorld(behaviour=make_behaviour(identity={"source": "userinfo", "email_claim": "email"}))
     account = replace(ACCOUNT, identity="ana")
