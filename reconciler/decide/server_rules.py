@@ -76,6 +76,9 @@ def fill_urls(behaviour: Behaviour, *, texts: Mapping[str, str]) -> tuple[Behavi
     changes["redirect"] = behaviour.redirect.model_copy(
         update={"sent_as": filling.text(("redirect", "sentAs"), behaviour.redirect.sent_as)}
     )
+    changes["assertion"] = behaviour.assertion.model_copy(
+        update={"audience": filling.text(("assertion", "audience"), behaviour.assertion.audience)}
+    )
     extra = behaviour.authorization_parameters.items()
     filled = {name: filling.text(("authorizationParameters", name), text) for name, text in extra}
     changes["authorization_parameters"] = {n: text for n, text in filled.items() if text is not None}

@@ -30,8 +30,8 @@ class AssertionRules(Spec):
 
     audience: Line | None = Field(
         None,
-        description="`issuer`, `token-endpoint`, or what the provider wants to be called; by default the token "
-        "endpoint for jwt_bearer, and for client authentication the issuer where it is known",
+        description="`issuer`, `token-endpoint`, or what the provider wants to be called, which may hold `{parameter}`; by "
+        "default the token endpoint for jwt_bearer, and for client authentication the issuer where it is known",
     )
     algorithm: SigningAlgorithm | None = Field(
         None,

@@ -200,3 +200,11 @@ def test_default_scopes_follow_the_bases_rules():
         "provider/default/p: spec.scopes[1] is not a scope of this server, as its base says (scopes.pattern)",
         "provider/default/p: spec.scopes[2] holds ',', which separates scopes here: write each one by itself",
     ]
+
+
+def test_an_assertions_audience_is_filled_from_parameters():
+    spec = (
+        "base: salesforce\nparameters: {login: sandbox}\nclient: {id: a, keyRef: {path: clients/p, key: k}}\n"
+    )
+    provider = only_provider(document("Provider", "p", spec))
+    assert provider.behaviour.assertion.audience == "https://test.salesforce.com"

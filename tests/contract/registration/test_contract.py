@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import threading
+from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from reconciler.adapters.assertions import JoseSigner
+from reconciler.adapters.system import SystemClock, SystemEntropy
 from reconciler.adapters.token_endpoint import HttpTokenEndpoint
 from reconciler.decide.client_metadata import client_metadata, metadata_digest
 from reconciler.decide.registration_answer import (
@@ -14,6 +19,7 @@ from reconciler.decide.registration_answer import (
     missing_of,
 )
 from reconciler.decide.token_response import judge_answer
+from reconciler.model.assertion import AssertionTerms, SigningKey
 from reconciler.model.behaviour import ClientAuth
 from reconciler.model.endpoint import TrustedUrl, parse_url
 from reconciler.model.grant import TokenSet
@@ -22,6 +28,7 @@ from reconciler.model.registration import ClientRegistration
 from reconciler.model.secret import Secret
 from tests.contract.peers import find_metadata
 from tests.contract.registration.conftest import RegistrationPeer
+from tests.servers.keys import key_pair
 from tests.simulators.manifests import make_behaviour, make_provider
 
 AUTH = ClientAuth.BASIC
@@ -144,3 +151,32 @@ def test_a_client_is_not_managed_with_another_clients_token(peer: RegistrationPe
     outcome = peer.endpoint.send("DELETE", url, body=None, bearer=mine.registration_access_token)
     assert isinstance(judge_deleted(outcome), RegistrationError)
     assert peer.count() == 2
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ec", "ed25519"])
+def test_a_client_that_signs_is_registered_by_its_public_key_and_works(peer: RegistrationPeer, kind: str):
+    signer = JoseSigner(SystemClock(threading.Event()), SystemEntropy())
+    key = SigningKey(Secret(key_pair(kind).private), None, f"key-{kind}")
+    behaviour = make_behaviour(client_auth=ClientAuth.PRIVATE_KEY_JWT)
+    metadata = client_metadata(make_provider(behaviour=behaviour), key=signer.public_jwk(key))
+    outcome = peer.endpoint.send("POST", peer.url, body=metadata, bearer=peer.initial_access_token)
+    client = judge_created(
+        outcome,
+        asked=ClientAuth.PRIVATE_KEY_JWT,
+        issuer=peer.issuer,
+        digest=metadata_digest(metadata),
+    )
+    assert isinstance(client, ClientRegistration), client
+    assert missing_of(client, asked=ClientAuth.PRIVATE_KEY_JWT) == ""
+    token = find_metadata(peer.http, peer.issuer).endpoints["token"]
+    said = HttpTokenEndpoint(peer.http, signer=signer).post(
+        TrustedUrl(parse_url(token, allow_loopback_http=True)),
+        form={"grant_type": "client_credentials"},
+        client=ClientCredentials(
+            client.client_id,
+            None,
+            client.auth,
+            assertions=AssertionTerms(key, peer.issuer, timedelta(minutes=2)),
+        ),
+    )
+    assert isinstance(judge_answer(said, behaviour=behaviour, now=datetime.now(UTC)), TokenSet)
