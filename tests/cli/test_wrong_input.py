@@ -174,7 +174,7 @@ ANSWERS = {
     "10 GB": Bad(lambda to: faults.endless("token", **to), "the answer is larger than 128 KiB"),
     "one byte a second": Bad(lambda to: faults.drip("token", **to), "timed out after 1 s"),
     "silence": Bad(lambda to: faults.delay("token", 3.0, **to), "timed out after 1 s"),
-    "a cut": Bad(lambda to: faults.close_before("token", **to), "cut"),
+    "a cut": Bad(lambda to: faults.close_before("token", **to), "closed"),
     "half an answer": Bad(lambda to: faults.truncate("token", **to), "cut"),
     **{
         f"429, Retry-After {shown}": Bad(
@@ -237,7 +237,7 @@ METADATA = {
     "429": (lambda: faults.too_many_requests("metadata", retry_after="1", times=None), "HTTP 429"),
     "10 GB": (lambda: faults.endless("metadata", times=None), "larger than"),
     "one byte a second": (lambda: faults.drip("metadata", times=None), "timed out after 1 s"),
-    "a cut": (lambda: faults.close_before("metadata", times=None), "cut"),
+    "a cut": (lambda: faults.close_before("metadata", times=None), "closed"),
 }
 
 
