@@ -335,3 +335,18 @@ def test_a_code_that_the_server_refuses_keeps_the_old_grant(town: Town):
     said = town.desk.paste("sales/crm", town.allow("crm"), expect=4)
     assert "the code could not be exchanged" in said.out
     assert town.read("reconciler/grants/sales/crm") == before
+
+
+@pytest.mark.parametrize("opens", [False, OSError("no display")])
+def test_a_machine_without_a_browser_says_what_to_do_instead(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], opens: object
+):
+    def no_browser(url: str) -> object:
+        if isinstance(opens, OSError):
+            raise opens
+        return opens
+
+    monkeypatch.setattr("webbrowser.open", no_browser)
+    terminal._open_browser("https://as.example/authorize?state=s", "open the link above yourself")
+    said = capfd.readouterr().err
+    assert said == "No browser could be opened here: open the link above yourself.\n"
