@@ -53,6 +53,6 @@ def _base(name: str) -> Behaviour:
 
     bases = load_catalogue().bases
     if name not in bases:
-        hint = suggest(name, sorted(bases)) or "one of: " + ", ".join(sorted(bases))
+        hint = suggest(name, sorted(bases)) or "they are listed by: reconciler base list"
         raise UsageError(f"there is no base '{name}' to be like", hint=hint)
     return bases[name]

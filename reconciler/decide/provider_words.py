@@ -47,13 +47,19 @@ def update_risk(desired: DesiredProvider, status: ProviderStatus) -> str:
     return ""
 
 
+def _only_signs(desired: DesiredProvider) -> bool:
+    """True of a client that asks with assertions alone: no browser ever comes back to it."""
+    client, auth = desired.client, desired.behaviour.client_auth
+    return client.key_ref is not None and client.secret_ref is None and not auth.has_key_pair
+
+
 def notes_on(
     desired: DesiredProvider, action: ProviderAction, *, secrets: Mapping[StorePath, ObservedSecret]
 ) -> tuple[str, ...]:
     """What a person should know besides, one line each."""
     found = []
     by_hand = action is ProviderAction.REGISTER and desired.registration is Registration.STATIC
-    if by_hand and desired.redirect_uris:
+    if by_hand and desired.redirect_uris and not _only_signs(desired):
         found.append(f"redirect URI to allow at its console: {', '.join(desired.redirect_uris)}")
     ref = desired.client.credential_ref
     seen = None if ref is None else secrets.get(ref.path)

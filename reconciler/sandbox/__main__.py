@@ -24,9 +24,11 @@ from reconciler.sandbox.protocol.metadata import AUTH_METHODS
 from reconciler.sandbox.scenarios import SCENARIOS, apply_scenarios
 from reconciler.sandbox.serving import serve
 
+_LIKE = "`reconciler sandbox --like NAME` plays a base provider of the catalogue from its data."
+
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m reconciler.sandbox", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m reconciler.sandbox", description=__doc__, epilog=_LIKE)
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="a loopback address")
     add("--port", type=int, default=0, help="0 takes a free one")

@@ -205,3 +205,12 @@ def test_a_rotated_key_is_told_to_the_server(world: RegisteringWorld):
 
 def test_a_dynamic_clients_key_is_bound_besides_its_own_credential():
     assert credentials_of(dynamic()) == {"providers/team/sandbox": None, PATH: None}
+
+
+def test_a_client_that_only_signs_has_no_redirect_uri_to_allow(world: RegisteringWorld):
+    client = DesiredClient(id="a", key_ref=secret_ref(PATH, "private_key"))
+    behaviour = server_behaviour(client_auth="post", grants=["jwt_bearer"])
+    change = world.change(make_provider(behaviour=behaviour, client=client))
+    assert change is not None
+    assert not any("redirect URI" in note for note in change.notes)
+    assert change.message == f"static client, private key {PATH} version 1"
