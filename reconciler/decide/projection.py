@@ -10,7 +10,7 @@ Rules:
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -109,7 +109,8 @@ def after_conclusion(
     match ended.ending:
         case Ending.REFRESHED | Ending.FRESH | Ending.WAITED:
             reason = Reason.RECOVERED if ended.recovered else Reason.FRESH
-            return in_state(replace(seen, unsettled=False), AccountState.READY, reason, now=now)
+            settled = replace(seen, unsettled=False) if seen.unsettled else seen
+            return in_state(settled, AccountState.READY, reason, now=now)
         case Ending.REFUSED | Ending.WAITING:
             verdict = None if record is None else record.verdict
             if ended.error is not None and ended.error.judge in _PASSING:
@@ -240,18 +241,12 @@ def must_write(old: AccountStatus | None, new: AccountStatus) -> bool:
     is no news by itself."""
     if old is None:
         return True
-    quiet = replace(
-        new,
-        grant_version=old.grant_version,
-        lifetime=old.lifetime,
-        commit=old.commit,
-        actor=old.actor,
-        run_url=old.run_url,
-        tool=old.tool,
-        since=old.since,
-        source=old.source,
-    )
-    return quiet != old or is_another_lifetime(old.lifetime, new.lifetime)
+    said = any(getattr(new, name) != getattr(old, name) for name in _NEWS)
+    return said or is_another_lifetime(old.lifetime, new.lifetime)
+
+
+_NO_NEWS = frozenset({"grant_version", "lifetime", "commit", "actor", "run_url", "tool", "since", "source"})
+_NEWS = tuple(field.name for field in fields(AccountStatus) if field.name not in _NO_NEWS)
 
 
 def is_another_lifetime(recorded: timedelta | None, real: timedelta | None) -> bool:

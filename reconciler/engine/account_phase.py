@@ -162,6 +162,8 @@ class Accounts:
         if view.provider is None:
             return view
         seen = self.providers.seen(view.provider.address)
+        if view.provider_observed is seen and not view.not_ready:
+            return view
         return replace(view, provider_observed=seen, not_ready="")
 
 

@@ -99,4 +99,6 @@ def _is_open(seen: ObservedProvider) -> bool:
 def _with_provider(accounts: Accounts, view: AccountView) -> AccountView:
     if view.provider is None or view.address.kind is not Kind.ACCOUNT:
         return view
-    return replace(view, provider_observed=accounts.providers.seen(view.provider.address))
+    seen = accounts.providers.seen(view.provider.address)
+    # The same view keeps what was worked out about it already.
+    return view if view.provider_observed is seen else replace(view, provider_observed=seen)

@@ -103,7 +103,7 @@ def _circuit(observed: ObservedProvider) -> Circuit | None:
 def _judge(run: Run, item: RefreshWork, *, clock: StoreClock, due_within: timedelta | None) -> Health:
     """The account's own health, whatever its provider's circuit says: who may be tried is the desk's question."""
     provider = item.provider_observed
-    if provider.status is not None:
+    if provider.status is not None and provider.status.circuit is not None:
         provider = replace(provider, status=replace(provider.status, circuit=None))
     return judge_account(
         AccountView(
