@@ -67,7 +67,7 @@ class AccountView:
         newest = self.observed.tokens.newest if self.observed.tokens else None
         return newest if newest is not None and newest.alive else None
 
-    @property
+    @cached_property
     def is_person(self) -> bool:
         """True where a person's consent stands behind the grant."""
         return self.account is None or self.account.grant.needs_person
@@ -153,7 +153,7 @@ class AccountView:
 
     # ----------------------------------------------------------------------------------------------------- consent
 
-    @property
+    @cached_property
     def provider_differs(self) -> bool:
         """The grant on record came from another provider than the manifest names."""
         status = self.status
@@ -201,7 +201,7 @@ class AccountView:
         given = set(status.granted_scopes) & set(status.requested_scopes)
         return tuple(sorted(given - set(self.account.scopes)))
 
-    @property
+    @cached_property
     def missing_scopes(self) -> tuple[str, ...]:
         """Scopes that the manifest asks for and the provider did not grant, as far as its answers tell."""
         status = self.status

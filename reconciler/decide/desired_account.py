@@ -7,7 +7,7 @@ a broken provider is broken without a word, since the provider's own problem say
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 
 from reconciler.decide.complaints import Complaints
 from reconciler.decide.digests import account_digests
@@ -50,7 +50,8 @@ def resolve_account(
     scopes, added = _scopes(spec, provider, complaints)
     if complaints:
         return None
-    account = DesiredAccount(
+    undigested = partial(
+        DesiredAccount,
         address=complaints.address,
         location=complaints.source.location,
         provider=wanted,
@@ -67,13 +68,11 @@ def resolve_account(
         deletion_policy=spec.deletion_policy,
         protect=spec.protect,
         labels=document.metadata.labels,
-        digest="",
-        consent_digest="",
         previous=previous_addresses(document.metadata, complaints.address),
         subject=spec.subject,
     )
-    digest, consent_digest = account_digests(account)
-    return replace(account, digest=digest, consent_digest=consent_digest)
+    digest, consent_digest = account_digests(undigested(digest="", consent_digest=""))
+    return undigested(digest=digest, consent_digest=consent_digest)
 
 
 def check_live_grants(provider: DesiredProvider, count: int, complaints: Complaints) -> None:

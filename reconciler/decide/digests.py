@@ -31,11 +31,12 @@ _WORDS: Any = {
     "refresh_token": {"missing", "causes", "max_live"},
 }
 DIGEST_CHARS = 16
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest_of(content: Mapping[str, Any]) -> str:
     """First 16 hex of the SHA-256 of canonical JSON."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _CANONICAL.encode(content)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_CHARS]
 
 

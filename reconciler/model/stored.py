@@ -78,12 +78,13 @@ def parse_time(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def encode_record(path: object, document: Document) -> bytes:
     """The JSON bytes of a record. ObjectFailed where it is too large, or holds what JSON cannot carry."""
     try:
-        encoded = json.dumps(
-            document.plain(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        ).encode()
+        encoded = _CANONICAL.encode(document.plain()).encode()
     except (TypeError, ValueError):
         raise ObjectFailed(f"{path}: the record holds something that JSON cannot carry") from None
     if len(encoded) > ANSWER_LIMITS.record_bytes:
