@@ -128,6 +128,7 @@ def make_run(
         commit=stamp.commit,
         actor=stamp.actor,
         run_url=stamp.run,
+        frozen=session.settings.frozen,
         jobs=jobs,
         limits=session.settings.limits,
         stop=session.stop,

@@ -40,6 +40,24 @@ class DurationType(click.ParamType[timedelta]):
 DURATION = DurationType()
 
 
+class InstantType(click.ParamType[datetime]):
+    """`2030-01-31T12:00:00Z`; without a zone, UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail("write a time like 2030-01-31T12:00:00Z", param, ctx)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+INSTANT = InstantType()
+
+
 class SinceType(click.ParamType[timedelta | datetime]):
     """`2d`, `6h`: that long ago; `2030-01-31` or `2030-01-31T12:00:00Z`: from then on."""
 
@@ -55,10 +73,9 @@ class SinceType(click.ParamType[timedelta | datetime]):
         except ValueError:
             pass
         try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
+            return INSTANT.convert(value, param, ctx)
+        except click.BadParameter:
             self.fail("write a duration like 2d or 6h, or a time like 2030-01-31T12:00:00Z", param, ctx)
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 SINCE = SinceType()
@@ -130,6 +147,16 @@ def due_within_flag(function: F) -> F:
         type=DURATION,
         default=None,
         help="Refresh what has less than this left. Default: twice RECONCILER_REFRESH_EVERY.",
+    )(function)
+
+
+def frozen_flag(function: F) -> F:
+    return flag(
+        "--frozen",
+        type=INSTANT,
+        default=None,
+        metavar="TIME",
+        help="The store was restored from a snapshot at TIME: present no single-use refresh token from before.",
     )(function)
 
 

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,8 @@ def make_session(options: dict[str, Any]) -> Session:
         page=checked_page(options.pop("accounts_url", "")),
     )
     settings = read_settings(dict(os.environ), home=home())
+    frozen = options.pop("frozen", None)
+    settings = settings if frozen is None else replace(settings, frozen=frozen)
     return Session(settings, console, LogLines(console))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -49,6 +49,8 @@ class Settings:
     commit: str = ""
     limits: RefreshLimits = REFRESH_LIMITS
     refresh_every: timedelta | None = None
+    frozen: datetime | None = None
+    """RECONCILER_FROZEN: when the store was restored from an older snapshot."""
 
     @property
     def in_ci(self) -> bool:
@@ -81,6 +83,7 @@ def read_settings(environment: Mapping[str, str], *, home: Path) -> Settings:
         commit=_commit(environment),
         limits=RefreshLimits(http_deadline=deadline, commit_deadline=commit_deadline),
         refresh_every=_duration(environment, "RECONCILER_REFRESH_EVERY"),
+        frozen=_instant(environment, "RECONCILER_FROZEN"),
     )
 
 
@@ -95,6 +98,17 @@ def _duration(environment: Mapping[str, str], name: str) -> timedelta | None:
     if not duration:
         raise UsageError(f"{name} must be longer than nothing")
     return duration
+
+
+def _instant(environment: Mapping[str, str], name: str) -> datetime | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{name} is no time", hint="write it like 2030-01-31T12:00:00Z") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _commit(environment: Mapping[str, str]) -> str:

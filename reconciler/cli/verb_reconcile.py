@@ -13,6 +13,7 @@ from reconciler.cli.options import (
     common_flags,
     due_within_flag,
     flag,
+    frozen_flag,
     guard_flags,
     jobs_flag,
     manifests_flag,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 @selection_flags
 @guard_flags
 @due_within_flag
+@frozen_flag
 @jobs_flag
 @accounts_url_flag
 @common_flags

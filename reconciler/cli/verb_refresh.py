@@ -12,6 +12,7 @@ from reconciler.cli.options import (
     common_flags,
     due_within_flag,
     flag,
+    frozen_flag,
     jobs_flag,
     manifests_flag,
     output_flag,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 @report_flag
 @selection_flags
 @due_within_flag
+@frozen_flag
 @jobs_flag
 @accounts_url_flag
 @common_flags

@@ -17,7 +17,7 @@ from reconciler.decide.refresh_effects import Conclusion, Ending
 from reconciler.decide.results import Outcome, Result
 from reconciler.decide.verdicts import speaks_of_grant
 from reconciler.errors import ReconcilerError, clean
-from reconciler.model.duration import format_rough
+from reconciler.model.duration import format_instant, format_rough
 from reconciler.model.location import Location
 from reconciler.model.names import Address
 from reconciler.model.state import ErrorClass, Reason
@@ -93,6 +93,28 @@ def refresh_result(ended: Conclusion, shown: Shown) -> Result:  # noqa: C901  a 
             return _mismatch(result, ended)
         case _:
             assert_never(ended.ending)
+
+
+FROZEN = "Frozen"
+
+
+def frozen_result(address: Address, *, restored: datetime, location: Location | None) -> Result:
+    """A single-use refresh token that may be spent since the snapshot: not presented."""
+    since = format_instant(restored)
+    words = (
+        f"frozen: its refresh token was stored before {since}, when the store was restored, and may be spent"
+    )
+    return Result(
+        address,
+        REFRESH,
+        Outcome.HELD,
+        reason=FROZEN,
+        message=words,
+        error=words,
+        hint=f"reconciler consent {address.short}",
+        location=location,
+        code=4,
+    )
 
 
 def failed_result(

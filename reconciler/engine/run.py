@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from reconciler.model.grant import Holder
 from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
@@ -67,6 +68,9 @@ class Run:
     actor: str = ""
     """Who runs this, for people; `run_url`: the CI run that this is part of."""
     run_url: str = ""
+    frozen: datetime | None = None
+    """The store was restored from an older snapshot then: a single-use refresh token that was stored before is not
+    presented, since it may be spent, and presenting a spent one revokes the whole grant (RFC 9700 §4.14.2)."""
     jobs: int = 8
     limits: RefreshLimits = REFRESH_LIMITS
     failpoint: Failpoint = _no_failpoint
