@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from reconciler.decide.incidents import lives_past_next_run
 from reconciler.decide.projection import after_client_credentials, after_conclusion, blank_status
 from reconciler.decide.refresh_effects import Conclusion, Ending, Exchange, Published, RefreshTask
-from reconciler.decide.refresh_results import Shown, failed_result, frozen_result, refresh_result
+from reconciler.decide.refresh_results import Shown, failed_result, refresh_result
 from reconciler.decide.results import Outcome, Result
 from reconciler.decide.rotation import refresh
 from reconciler.decide.token_response import TokenError, granted_scopes
@@ -23,6 +23,7 @@ from reconciler.decide.trust import grants_taken_along
 from reconciler.engine.circuit import Desk, speaks_of_provider
 from reconciler.engine.consented import removal_of
 from reconciler.engine.drive import Hands, pause
+from reconciler.engine.frozen import held_back
 from reconciler.engine.own_token import obtain
 from reconciler.engine.proving import prove_import
 from reconciler.engine.published import provide_for, publish_tokens, write_status
@@ -82,9 +83,9 @@ class AccountRefresh:
     # ------------------------------------------------------------------------------------------- with a grant
 
     def _person(self) -> Result:
-        if self.run.frozen is not None and self._may_be_spent(self.run.frozen):
-            account = self.work.account
-            return frozen_result(account.address, restored=self.run.frozen, location=account.location)
+        held = held_back(self.run, self.work)
+        if held is not None:
+            return held
         call = TokenCall(self.run, self.work.provider, self.clock)
         last_good = self.desk.prefers_last_good
 
@@ -116,12 +117,6 @@ class AccountRefresh:
         failure = self._write_status(ended, version=version, expires_at=expires_at)
         result = refresh_result(ended, self._shown(ended, version=version, expires_at=expires_at))
         return _with_failure(result, failure)
-
-    def _may_be_spent(self, restored: datetime) -> bool:
-        """A single-use token that the restored snapshot brought back: it was stored before, and not again since."""
-        single_use = self.work.provider.desired.behaviour.refresh_token.rotation.needs_intent
-        newest = self.work.observed.grants.newest if self.work.observed.grants else None
-        return single_use and (newest is None or newest.created_time < restored)
 
     def _task(self) -> RefreshTask:
         account, provider = self.work.account, self.work.provider
