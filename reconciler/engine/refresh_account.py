@@ -31,9 +31,7 @@ from reconciler.engine.refresh_work import RefreshWork, StoreWatch
 from reconciler.engine.run import Run
 from reconciler.engine.store_clock import StoreClock
 from reconciler.engine.token_call import TokenCall
-from reconciler.errors import (
-    ReconcilerError,
-)
+from reconciler.errors import ReconcilerError
 from reconciler.model.grant import TokenSet
 from reconciler.model.status import AccountStatus, ownership_mark
 
