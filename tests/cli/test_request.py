@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import stat
 import subprocess
 import sys
@@ -284,6 +285,23 @@ def test_bytes_that_are_no_text_come_through_a_pipe_unchanged(settled: Town, api
         cwd=settled.desk.folder, env=settled.desk.variables(), capture_output=True, timeout=60,
     )  # fmt: skip
     assert done.stdout == raw
+
+
+def test_an_answer_on_a_terminal_moves_no_cursor(settled: Town, api: Api):
+    """Through a pipe it comes as it is; on a terminal it must not retitle, erase or type."""
+    api.answers = [Answer(200, "ol\u00e9\x1b]0;evil\x07\x1b[2J\r\nnext\u202e\tcell\n".encode(), {})]
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "reconciler", "request", "crm", "/files"],
+            cwd=settled.desk.folder, env=settled.desk.variables(), stdout=theirs, stderr=subprocess.PIPE, timeout=60,
+        )  # fmt: skip
+        os.close(theirs)
+        shown = os.read(ours, 65536)
+    finally:
+        os.close(ours)
+    assert done.returncode == 0, done.stderr
+    assert shown.decode().replace("\r\n", "\n") == "ol\u00e9\ufffd]0;evil\ufffd\ufffd[2J\nnext\ufffd\tcell\n"
 
 
 def test_an_answer_that_is_too_large_or_cut_leaves_no_half_a_file(settled: Town, api: Api):
