@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.accounts_page import accounts_url_flag
+from reconciler.cli.metrics_file import metrics_file_flag
 from reconciler.cli.options import (
     common_flags,
     due_within_flag,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 @flag("--purge", is_flag=True, help="With --prune: destroy what is removed, instead of setting it aside.")
 @flag("--register-again", multiple=True, metavar="ADDRESS", help="Register anew despite an open intent.")
 @report_flag
+@metrics_file_flag
 @selection_flags
 @guard_flags
 @due_within_flag
@@ -66,11 +68,13 @@ def reconcile(
     digest: str,
     due_within: timedelta | None,
     reports: Reports,
+    metrics_file: Path | None,
     jobs: int,
     **options: Any,
 ) -> int:
     """Register providers, track accounts, refresh what is due, write tokens, report who must consent."""
     from reconciler.cli.calling import calling
+    from reconciler.cli.metrics_file import MetricsFile
     from reconciler.cli.output import write_run
     from reconciler.cli.planning import plan_options
     from reconciler.cli.saved import load_plan
@@ -84,6 +88,7 @@ def reconcile(
 
     if purge and not options["prune"]:
         raise UsageError("--purge destroys what --prune removes", hint="write both, or neither")
+    metrics = MetricsFile(metrics_file, verb="reconcile")
     wanted = read_digest(digest) if digest else ""
     expected = None if saved is None else load_plan(saved, prune=options["prune"])
     session = make_session(options)
@@ -104,6 +109,7 @@ def reconcile(
             options=ReconcileOptions(plan=chosen, purge=purge, saved=expected, digest=wanted),
             ports=work.ports,
         )
+    metrics.write(report, plan=plan)
     commit = session.settings.commit
     write_run(report, output=output, console=session.console, tool=TOOL, commit=commit, reports=reports)
     return report.exit_code(fail_on_attention=fail_on_attention)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.accounts_page import accounts_url_flag
+from reconciler.cli.metrics_file import metrics_file_flag
 from reconciler.cli.options import (
     common_flags,
     due_within_flag,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 @flag("--fail-on-attention", is_flag=True, help="Exit 5 where an account needs a person.")
 @flag("--force", is_flag=True, help="Ignore the thresholds of time, nothing else.")
 @report_flag
+@metrics_file_flag
 @selection_flags
 @due_within_flag
 @frozen_flag
@@ -45,11 +48,13 @@ def refresh(
     force: bool,
     due_within: timedelta | None,
     reports: Reports,
+    metrics_file: Path | None,
     jobs: int,
     **options: Any,
 ) -> int:
     """Refresh the grants of ADDRESS…, or all that are due. Registers and removes nothing."""
     from reconciler.cli.calling import calling
+    from reconciler.cli.metrics_file import MetricsFile
     from reconciler.cli.output import write_run
     from reconciler.cli.planning import plan_options
     from reconciler.cli.session import TOOL, make_session, read_desired
@@ -58,6 +63,7 @@ def refresh(
     from reconciler.engine.reconcile import refresh_due
     from reconciler.model.names import parse_address
 
+    metrics = MetricsFile(metrics_file, verb="refresh")
     session = make_session(options)
     desired = read_desired(session, manifests)
     known = {*desired.accounts, *(a for a in desired.broken if a not in desired.providers)}
@@ -79,6 +85,7 @@ def refresh(
             addresses=named,
             force=force,
         )
+    metrics.write(report, plan=None)
     commit = session.settings.commit
     write_run(report, output=output, console=session.console, tool=TOOL, commit=commit, reports=reports)
     return report.exit_code(fail_on_attention=fail_on_attention)

@@ -27,6 +27,7 @@ TECHNOLOGY = {
     "httpcore": {"http"},
     "sqlite3": {"sqlite"},
     "yaml": {"manifest"},
+    "prometheus_client": {"metric"},
     "smtplib": {"smtp"},
 }
 # Modules that several families may share; `system` is this machine's clock and randomness.
