@@ -15,6 +15,6 @@ ENV PATH=/opt/reconciler/bin:$PATH \
     CI=true
 # A number, so that Kubernetes can see that it is not root. It has no home: nothing is kept in a container.
 USER 65532:65532
-WORKDIR /work
+WORKDIR /srv
 ENTRYPOINT ["reconciler"]
 CMD ["--help"]

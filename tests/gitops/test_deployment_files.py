@@ -15,6 +15,7 @@ import yaml
 
 from reconciler.model.limits import REFRESH_LIMITS
 from tests.house.tree import ROOT, tracked
+from tests.servers.found import require
 
 KUBERNETES = sorted((ROOT / "examples" / "kubernetes").glob("*.yaml"))
 UNIT = ROOT / "examples" / "systemd" / "reconciler.service"
@@ -90,12 +91,13 @@ def test_the_arguments_of_every_pod_are_ones_that_the_tool_knows():
         assert {flag for flag in flags if flag.startswith("--")} <= known
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
 def test_systemd_knows_every_line(tmp_path: Path):
+    found = shutil.which("systemd-analyze")
+    binary = require("systemd-analyze", Path(found) if found else None)
     for unit in (UNIT, UNIT.with_suffix(".timer")):
         text = unit.read_text().replace("/opt/reconciler/bin/reconciler", "/bin/true")
         (tmp_path / unit.name).write_text(text)
-    said = run("systemd-analyze", "verify", "--man=no", *(str(file) for file in tmp_path.iterdir()))
+    said = run(str(binary), "verify", "--man=no", *(str(file) for file in tmp_path.iterdir()))
     assert said == ""
 
 
