@@ -89,7 +89,13 @@ def test_a_revocation_that_fails_says_nothing(cage: Cage, mood: str):
 
 
 @pytest.mark.parametrize("mood", SOME_MOODS)
-@pytest.mark.parametrize("flags", [(), ("-o", "json", "-v"), ("--dry-run",)])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("-v",),
+        *(pytest.param(more, marks=pytest.mark.slow) for more in (("-o", "json", "-v"), ("--dry-run",))),
+    ],
+)
 def test_a_destination_that_repeats_everything_is_not_heard(cage: Cage, mood: str, flags: tuple[str, ...]):
     cage.settle()
     cage.run("revoke", "sales/crm", "--yes", expect=0)
