@@ -101,16 +101,14 @@ def rules_for(role: Role, reach: Reach) -> tuple[Rule, ...]:
         case Role.RECONCILE | Role.PRUNE | Role.CONSENT:
             rules = [*_keeping(role, reach)]
         case Role.SERVE:
-            rules = [*_keeping(role, reach), *_serving(reach)]
+            rules = [*_keeping(role, reach), *_serving(reach), _destinations(reach)]
         case Role.NOTIFY:
             rules = [
                 _all_metadata(reach),
                 *_secrets_metadata(role, reach),
                 _trust(reach, _READ),
                 Rule(_data(reach, reach.layout.notified, below=True), _KEEP, "what was told, and when"),
-                Rule(
-                    f"{reach.mount}/data/{NOTIFY_SECRETS}/*", _READ, "where notices go, if the store keeps it"
-                ),
+                _destinations(reach),
             ]
         case Role.TRUST:
             rules = [
@@ -181,6 +179,12 @@ def _serving(reach: Reach) -> Iterator[Rule]:
         _metadata(reach, reach.layout.used_marks, below=True),
         (*_LIST, "delete"),
         "swept when their day is over",
+    )
+
+
+def _destinations(reach: Reach) -> Rule:
+    return Rule(
+        f"{reach.mount}/data/{NOTIFY_SECRETS}/*", _READ, "where mail and notices go, if the store keeps it"
     )
 
 

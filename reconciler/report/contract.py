@@ -182,7 +182,7 @@ class ResultDocument(TypedDict):
 
 
 class RunDocument(TypedDict):
-    """`reconciler reconcile -o json` and `refresh -o json`. `exit_code` is the process's, without --fail-on-attention."""
+    """`reconciler reconcile -o json`; `refresh`, `consent`, `import`, `revoke` the same. `exit_code` is the process's, without --fail-on-attention."""
 
     format_version: Literal[1]
     kind: Literal["run"]
@@ -227,7 +227,10 @@ class ValidateDocument(TypedDict):
 
 _DOCUMENTS: dict[str, tuple[str, Any]] = {
     "plan": ("what `reconciler plan -o json` writes", PlanDocument),
-    "run": ("what `reconciler reconcile -o json` and `reconciler refresh -o json` write", RunDocument),
+    "run": (
+        "what `reconcile`, `refresh`, `consent`, `import` and `revoke` write with `-o json`",
+        RunDocument,
+    ),
     "status": ("what `reconciler status -o json` writes", StatusDocument),
     "validate": ("what `reconciler validate -o json` writes", ValidateDocument),
     **OPS_DOCUMENTS,
