@@ -21,6 +21,7 @@ from reconciler.model.location import Location
 from reconciler.model.names import Address
 from reconciler.model.observed import ObservedAccount
 from reconciler.model.status import ownership_mark
+from reconciler.model.stored import KeyMetadata
 
 _TRIES = 5
 _OP_BYTES = 16
@@ -32,18 +33,24 @@ def withdraw(run: Run, account: DesiredAccount, observed: ObservedAccount) -> Re
     result = Result(account.address, "withdraw", Outcome.SKIPPED, location=account.location)
     if observed.tokens is None or newest is None or not newest.alive:
         return result
-    path = run.layout.token(account.address)
-    run.store.delete_newest(path)
-    warnings: tuple[str, ...] = ()
-    older = sorted(v.version for v in observed.tokens.versions.values() if v.alive and v is not newest)
+    warnings = take_away(run, account.address, tokens=observed.tokens)
+    line = "suspended: the published token is withdrawn"
+    return replace(result, outcome=Outcome.DONE, message=line, warnings=warnings)
+
+
+def take_away(run: Run, account: Address, *, tokens: KeyMetadata) -> tuple[str, ...]:
+    """No version of the published token can be read any more; what is to be told where one still can."""
+    path, newest = run.layout.token(account), tokens.newest
+    if newest is not None and newest.alive:
+        run.store.delete_newest(path)
+    older = sorted(v.version for v in tokens.versions.values() if v.alive and v is not newest)
     if older:
         # An older version may be a token that lives still, where it was refreshed early.
         try:
             run.store.delete_versions(path, older)
         except PathDenied:
-            warnings = ("older versions can still be read: the policy needs update on delete/ of tokens/",)
-    line = "suspended: the published token is withdrawn"
-    return replace(result, outcome=Outcome.DONE, message=line, warnings=warnings)
+            return ("older versions can still be read: the policy needs update on delete/ of tokens/",)
+    return ()
 
 
 def forget(

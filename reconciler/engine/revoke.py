@@ -22,7 +22,7 @@ from reconciler.decide.results import Outcome, Result
 from reconciler.decide.revoke_words import REVOKE, left_by_hand
 from reconciler.engine.drive import read_grant
 from reconciler.engine.published import write_status
-from reconciler.engine.removal import refuse_under_way
+from reconciler.engine.removal import refuse_under_way, take_away
 from reconciler.engine.revoking import take_back
 from reconciler.engine.run import Run
 from reconciler.errors import CasConflict, GuardRefused, HeldByAnother, ObjectFailed, WriteUnclear, clean
@@ -83,7 +83,7 @@ def _revoke(run: Run, account: DesiredAccount, provider: ReadyProvider, *, read:
         version = _set_aside(run, account.address, record, cas=read.version)
         if version is not None:
             run.failpoint("revoke.set-aside")
-            _withdraw(run, account, version=version)
+            warnings += _withdraw(run, account, version=version)
             return _revoked(run, account, provider, can_revoke=can_revoke, warnings=warnings)
         read = read_grant(run, run.layout.grant(account.address))
     raise HeldByAnother(f"{account.address}: others keep writing there")
@@ -121,16 +121,15 @@ def _set_aside(run: Run, account: Address, record: GrantRecord, *, cas: int) -> 
         return stands.version if mine else None
 
 
-def _withdraw(run: Run, account: DesiredAccount, *, version: int) -> None:
-    """Nothing is published any more, and the status says why."""
-    path = run.layout.token(account.address)
-    seen = run.store.read_metadata(path)
-    if seen is not None and seen.newest is not None and seen.newest.alive:
-        run.store.delete_newest(path)
+def _withdraw(run: Run, account: DesiredAccount, *, version: int) -> tuple[str, ...]:
+    """Nothing is published any more, and the status says why. What else is to be told."""
+    seen = run.store.read_metadata(run.layout.token(account.address))
+    warnings = () if seen is None else take_away(run, account.address, tokens=seen)
     now = run.store.server_time()
     blank = blank_status(account, owner_mark=ownership_mark(run.owner), now=now)
     status = in_state(blank, AccountState.NEEDS_CONSENT, Reason.REVOKED_HERE, now=now)
     write_status(run, account.address, status=replace(status, grant_version=version), old=None)
+    return warnings
 
 
 def _revoked(

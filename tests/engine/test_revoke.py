@@ -93,6 +93,15 @@ def test_nothing_is_published_any_more_and_the_status_says_why(rotation: Rotatio
     assert not health.due
 
 
+def test_no_older_version_of_what_was_published_can_be_read():
+    world, drive = consented(Rotation.REUSABLE)
+    world.clock.advance(SOON)
+    world.refresh()
+    world.revokes(drive)
+    path = LAYOUT.token(drive.address)
+    assert [world.store.read(path, version=version).document for version in (1, 2)] == [None, None]
+
+
 def test_the_tombstone_still_carries_the_refresh_token():
     world, drive = consented()
     token = world.token_of(drive)
