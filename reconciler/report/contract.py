@@ -182,7 +182,8 @@ class ResultDocument(TypedDict):
 
 
 class RunDocument(TypedDict):
-    """`reconciler reconcile -o json`; `refresh`, `consent`, `import`, `revoke` the same. `exit_code` is the process's, without --fail-on-attention."""
+    """`reconciler reconcile -o json`; `refresh`, `consent`, `import`, `revoke` the same. `exit_code` is the process's,
+    without --fail-on-attention."""
 
     format_version: Literal[1]
     kind: Literal["run"]
