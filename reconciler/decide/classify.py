@@ -82,15 +82,17 @@ def classify_refusal(status: int, document: Mapping[str, Any] | None, *, behavio
         return Judgement(
             row.judge, row.reason or default_reason(row.judge), shown, definite=told or status == 429
         )
+    if not 200 <= status < 300 and not 400 <= status < 500 and (row is None or row.status != status):
+        # A redirect is nobody's refusal, whatever its body says: something between may have spoken.
+        return Judgement(ErrorClass.UNKNOWN, Reason.REFRESH_UNCLEAR, shown, definite=False)
     known = error.casefold() in _STANDARD
     if row is not None and not (known and _is_status_alone(row)):
         return Judgement(
             row.judge, row.reason or default_reason(row.judge), shown, definite=True, note=row.note or ""
         )
     judge = _STANDARD.get(error.casefold(), ErrorClass.UNKNOWN)
-    # A redirect, or a page without an error object, is nobody's refusal: something between may have spoken.
-    definite = error != "" and (200 <= status < 300 or 400 <= status < 500)
-    if not definite:
+    if error == "":
+        # A page without an error object is nobody's refusal either.
         return Judgement(ErrorClass.UNKNOWN, Reason.REFRESH_UNCLEAR, shown, definite=False)
     return Judgement(judge, default_reason(judge), shown, definite=True)
 

@@ -7,7 +7,7 @@ no provider's name.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ WORDS = {
     "consent": "consents again",
     "administrator": "An administrator of the provider's side",
     "wait": "Wait",
+    "settle": "The next reconcile settles it",
     "client": "Check client id and secret",
     "scopes": "allows these scopes",
     "manifest": "Compare the provider's manifest",
@@ -70,9 +71,10 @@ def holds(base: str, row: dict[str, Any]) -> None:
     assert said.judge.value == expected["class"], said
     assert said.reason.value == expected.get("reason", said.reason.value)
     assert said.definite == expected.get("definite", said.definite)
-    if "remedy" in expected:
-        remedy = remedy_for(said.reason, ACCOUNT, provider=PROVIDER, behaviour=BASES[base])
-        assert WORDS[expected["remedy"]] in remedy.do
+    remedy = remedy_for(said.reason, ACCOUNT, provider=PROVIDER, behaviour=BASES[base])
+    assert WORDS[expected["remedy"]] in remedy.do
+    if "wait" in expected:
+        assert said.retry_after == (None if expected["wait"] is None else timedelta(seconds=expected["wait"]))
     assert said.refresh_token is None
 
 
@@ -98,9 +100,12 @@ def test_an_exception_is_one(row: dict[str, Any]):
 
 
 def test_there_are_vectors_enough_and_no_two_are_one():
-    assert len(OWN) + len(ANYWHERE) * len(NAMES) >= 400
+    """Rows of the files, each counted once, however many bases judge it."""
     assert len(OWN) >= 360
+    assert len(OWN) + len(ANYWHERE) >= 400
     assert len({param.id for param in OWN}) == len(OWN)
+    asked = [json.dumps(row["when"], sort_keys=True) for row in ANYWHERE]
+    assert len(set(asked)) == len(asked) == len({row["name"] for row in ANYWHERE})
 
 
 def test_every_error_of_the_facts_has_its_row():
