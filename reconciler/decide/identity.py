@@ -18,7 +18,7 @@ from typing import Any
 
 from reconciler.decide.answer_document import read_json_object, value_at
 from reconciler.model.answer import NoAnswer, Outcome
-from reconciler.model.behaviour import IdentityRules
+from reconciler.model.behaviour import IdentityRules, IdentitySource
 from reconciler.model.secret import Document
 
 _LONGEST_SUBJECT = 255
@@ -57,6 +57,10 @@ class Mismatch(Enum):
     """Who consented before."""
 
 
+_OPENID = frozenset({IdentitySource.ID_TOKEN, IdentitySource.USERINFO})
+"""Sources whose `email` and `email_verified` have a meaning of their own (OpenID Connect Core §5.1)."""
+
+
 def read_identity_answer(outcome: Outcome, *, introspection: bool) -> Document | IdentityProblem:
     """The claims in an answer of the userinfo or the introspection endpoint."""
     what = "introspection" if introspection else "userinfo"
@@ -78,7 +82,9 @@ def identity_in(claims: Mapping[str, Any], rules: IdentityRules) -> Identity | I
     subject = _text(value_at(claims, rules.claim))
     if subject is None:
         return IdentityProblem(f"the answer has no usable `{rules.claim}`")
-    email = None if rules.email_claim is None else _text(value_at(claims, rules.email_claim))
+    standard = rules.email_claim is None and rules.source in _OPENID
+    claim = "email" if standard else rules.email_claim
+    email = None if claim is None else _text(value_at(claims, claim))
     said = value_at(claims, "email_verified")
     if said is False or said == "false":
         email = None
@@ -86,6 +92,9 @@ def identity_in(claims: Mapping[str, Any], rules: IdentityRules) -> Identity | I
     vouched = (
         (said is True or said == "true") and email is not None and email == _text(value_at(claims, "email"))
     )
+    if standard and not vouched:
+        # A base that does not name the claim says nothing of what an address is worth there, unless the server vouches.
+        email = None
     tenant = None if rules.tenant_claim is None else _text(value_at(claims, rules.tenant_claim))
     return Identity(subject, email, verified=vouched, tenant=tenant)
 

@@ -141,3 +141,21 @@ def test_userinfo_of_another_subject_is_noticed():
     assert not same_subject({"sub": "ana"}, {"sub": "bob"})
     assert same_subject({"sub": "ana"}, {"sub": "ana"})
     assert same_subject({"id": 1}, {"sub": "ana"})
+
+
+@pytest.mark.parametrize(
+    ("source", "claims", "email"),
+    [
+        (IdentitySource.ID_TOKEN, {"email": "a@b.example", "email_verified": True}, "a@b.example"),
+        (IdentitySource.USERINFO, {"email": "a@b.example", "email_verified": "true"}, "a@b.example"),
+        (IdentitySource.USERINFO, {"email": "a@b.example"}, None),
+        (IdentitySource.ID_TOKEN, {"email": "a@b.example", "email_verified": False}, None),
+        (IdentitySource.TOKEN_RESPONSE, {"email": "a@b.example", "email_verified": True}, None),
+        (IdentitySource.INTROSPECTION, {"email": "a@b.example", "email_verified": True}, None),
+    ],
+)
+def test_a_base_that_names_no_claim_gets_the_standard_one_where_the_server_vouches(source, claims, email):
+    """Else the rule that the owner must be the one who consents would hold for few bases."""
+    found = identity_in(Document({"sub": "1", **claims}), IdentityRules(source=source))
+    assert isinstance(found, Identity)
+    assert (found.email, found.verified) == (email, email is not None)
