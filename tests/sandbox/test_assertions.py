@@ -65,7 +65,7 @@ def test_a_signed_client_gets_a_token_and_its_assertion_works_once(sandbox, said
         {"jti": None},
         {"exp": "soon"},
     ],
-    ids=str,
+    ids=["audience", "expired", "of the future", "too long", "issuer", "subject", "no jti", "no number"],
 )
 def test_claims_that_do_not_hold_are_refused(sandbox, said, changes):
     assert refused(asks(sandbox, signed(said(**changes)))) == (401, "invalid_client")
