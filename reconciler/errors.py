@@ -19,6 +19,7 @@
         ├── LoginRefused                the store does not accept our credentials
         ├── StoreNotInitialised         no `meta/format` there: likely a mistyped mount or prefix
         ├── StoreTooNew                 written by a newer format than this tool knows
+        ├── StoreMoved                  it was copied to another store, which is the only one to use now
         └── StoreUnsuitable             wrong mount, KV version 1, or a path that is not there
     CasConflict, WriteUnclear       outcomes of one write, for the engine to settle; never shown as they are
 
@@ -138,6 +139,10 @@ class StoreNotInitialised(StoreError):
 
 class StoreTooNew(StoreError):
     """`meta/format` names a format that this version does not know."""
+
+
+class StoreMoved(StoreError):
+    """The store was copied elsewhere and is frozen: two stores that refresh one single-use grant would kill it."""
 
 
 class StoreUnsuitable(StoreError):

@@ -16,6 +16,7 @@ from reconciler.model.assertion import Assertion, SigningKey
 from reconciler.model.behaviour import RequestShape
 from reconciler.model.endpoint import Origin, TrustedUrl, Url
 from reconciler.model.inspection import LoginFacts, MountFacts
+from reconciler.model.moved import Moved
 from reconciler.model.ready import ClientCredentials
 from reconciler.model.secret import Document, Secret
 from reconciler.model.store_path import StorePath
@@ -39,6 +40,7 @@ __all__ = [
     "Loss",
     "MetadataEndpoint",
     "MetadataStore",
+    "MovableStore",
     "NoAnswer",
     "Notifier",
     "OriginProbe",
@@ -109,6 +111,23 @@ class SecretStore(MetadataStore, Protocol):
 
     def ensure_login(self, lasts: timedelta) -> None:
         """The login lives at least `lasts` from now, renewed or repeated if need be; LoginRefused otherwise."""
+
+
+class MovableStore(SecretStore, Protocol):
+    """A store that can be left: everything in it is listed, and it can be frozen in one step with a last look."""
+
+    def everything(self) -> Mapping[StorePath, KeyMetadata]:
+        """Metadata of every key, in all mounts."""
+        ...
+
+    def moved(self) -> Moved | None: ...
+
+    def freeze(self, mark: Moved, *, unchanged: Mapping[StorePath, KeyMetadata]) -> bool:
+        """Freeze it, unless any key was changed since it was as `unchanged` says; False then. One atomic step."""
+        ...
+
+    def thaw(self) -> None:
+        """Take the mark away."""
 
 
 class StoreInspector(Protocol):

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import sqlite3
 import threading
@@ -21,12 +20,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from reconciler.adapters.sqlite_moving import refuse_moved
 from reconciler.adapters.sqlite_rows import (
     add_version,
     mark_deleted,
     metadata_below,
     metadata_of,
     microseconds_of,
+    put_metadata,
     range_below,
     remove_key,
     seal_place,
@@ -67,7 +68,8 @@ class SqliteStore:
     """Opens `path`; a new store is made with a new key.
 
     `key` is the base64 of the key (RECONCILER_KEY); None: it is in `key_file`, by default `<path>` with the suffix
-    `.key`. StoreError where file or folder cannot be used or is open to others; LoginRefused for a wrong key.
+    `.key`. StoreError where file or folder cannot be used or is open to others; LoginRefused for a wrong key; StoreMoved
+    for one that was moved elsewhere.
     """
 
     def __init__(
@@ -182,14 +184,7 @@ class SqliteStore:
         check_custom(path, custom)
         text = json.dumps(dict(custom), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         with self._writing(path) as rows:
-            rows.execute(
-                "INSERT INTO keys VALUES (?, 0, ?, ifnull(?, 0)) ON CONFLICT (path) DO UPDATE"
-                " SET custom = excluded.custom, max_versions = ifnull(?, max_versions)",
-                (str(path), text, max_versions, max_versions),
-            )
-            if delete_after is not None:
-                seconds = math.ceil(delete_after.total_seconds())
-                rows.execute("INSERT OR REPLACE INTO expiries VALUES (?, ?)", (str(path), seconds))
+            put_metadata(rows, path, text, max_versions=max_versions, delete_after=delete_after)
 
     def delete_newest(self, path: StorePath) -> None:
         with self._writing(path) as rows:
@@ -232,6 +227,7 @@ class SqliteStore:
             with self._writing(None) as rows:
                 add_missing_tables(rows)
         with self._reading() as rows:
+            self._look_at_mark(rows)
             proof = rows.execute("SELECT proof FROM lock WHERE name = 'key'").fetchone()
         try:
             sealer.open(proof[0] if proof else b"", place=_PROOF_PLACE)
@@ -241,6 +237,9 @@ class SqliteStore:
                 hint="use the key file that was made with it, or its RECONCILER_KEY",
             ) from None
         return sealer
+
+    def _look_at_mark(self, rows: sqlite3.Connection) -> None:
+        refuse_moved(rows, self.describe())
 
     def _microseconds(self) -> int:
         return microseconds_of(self._now())
@@ -271,6 +270,7 @@ class SqliteStore:
         with translated(self._path):
             connection.execute("BEGIN IMMEDIATE")
             try:
+                refuse_moved(connection, self.describe())
                 yield connection
             except BaseException:
                 connection.execute("ROLLBACK")

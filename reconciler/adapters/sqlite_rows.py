@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -58,16 +59,19 @@ def metadata_of(key: KeyRow, versions: Sequence[VersionRow], *, now: int) -> Key
     )
 
 
-def metadata_below(rows: sqlite3.Connection, folder: StorePath, *, now: int) -> dict[StorePath, KeyMetadata]:
-    """Of every key below `folder`, by path."""
+def metadata_below(
+    rows: sqlite3.Connection, folder: StorePath | None, *, now: int
+) -> dict[StorePath, KeyMetadata]:
+    """Of every key below `folder`, by path; None: of every key."""
+    bounds = ("", "\x7f") if folder is None else range_below(folder)
     keys = rows.execute(
         "SELECT path, current, custom, max_versions FROM keys WHERE path > ? AND path < ? ORDER BY path",
-        range_below(folder),
+        bounds,
     ).fetchall()
     versions: dict[str, list[VersionRow]] = {}
     for path, *version in rows.execute(
         "SELECT path, version, created, deleted FROM versions WHERE path > ? AND path < ?",
-        range_below(folder),
+        bounds,
     ):
         versions.setdefault(path, []).append((version[0], version[1], version[2]))
     return {
@@ -92,6 +96,25 @@ def add_version(
     rows.execute("INSERT INTO sealed VALUES (?, ?, ?)", (str(path), number, value))
     rows.execute("DELETE FROM versions WHERE path = ? AND version <= ?", (str(path), number - kept))
     rows.execute("DELETE FROM sealed WHERE path = ? AND version <= ?", (str(path), number - kept))
+
+
+def put_metadata(
+    rows: sqlite3.Connection,
+    path: StorePath,
+    text: str,
+    *,
+    max_versions: int | None,
+    delete_after: timedelta | None,
+) -> None:
+    """Custom metadata, replaced whole; the key is made where it is missing. None keeps a setting."""
+    rows.execute(
+        "INSERT INTO keys VALUES (?, 0, ?, ifnull(?, 0)) ON CONFLICT (path) DO UPDATE"
+        " SET custom = excluded.custom, max_versions = ifnull(?, max_versions)",
+        (str(path), text, max_versions, max_versions),
+    )
+    if delete_after is not None:
+        seconds = math.ceil(delete_after.total_seconds())
+        rows.execute("INSERT OR REPLACE INTO expiries VALUES (?, ?)", (str(path), seconds))
 
 
 def mark_deleted(rows: sqlite3.Connection, path: StorePath, *, versions: Sequence[int], at: int) -> None:

@@ -82,12 +82,12 @@ def open_store(session: Session) -> Iterator[tuple[SecretStore, Layout]]:
             case SqliteLocation(path=path, layout=layout):
                 from reconciler.adapters.sqlite import SqliteStore
 
-                sqlite = SqliteStore(path, key=_sealing_key(session.settings))
+                sqlite = SqliteStore(path, key=sealing_key(session.settings))
                 closing.callback(sqlite.close)
                 yield sqlite, layout
 
 
-def _sealing_key(settings: Settings) -> Secret | None:
+def sealing_key(settings: Settings) -> Secret | None:
     text = settings.get("RECONCILER_KEY")
     return None if text is None else Secret(text)
 

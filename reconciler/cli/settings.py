@@ -123,32 +123,45 @@ def _commit(environment: Mapping[str, str]) -> str:
 def store_location(settings: Settings) -> VaultLocation | SqliteLocation:
     """Where the store is. UsageError with the setting to make where that is unclear."""
     text = settings.get("RECONCILER_STORE")
-    if text is None:
-        return _default_location(settings)
+    return _default_location(settings) if text is None else named_location(text)
+
+
+def embedded_location(settings: Settings) -> SqliteLocation:
+    """The embedded store to move away from, whatever else is set. UsageError where RECONCILER_STORE names another kind."""
+    text = settings.get("RECONCILER_STORE")
+    found = _own_location(settings) if text is None else named_location(text)
+    if isinstance(found, SqliteLocation):
+        return found
+    raise UsageError(
+        "RECONCILER_STORE names a Vault: there is no embedded store to copy",
+        hint="write RECONCILER_STORE=sqlite:///<path>, or unset it for the usual place",
+    )
+
+
+def named_location(text: str, *, name: str = "RECONCILER_STORE") -> VaultLocation | SqliteLocation:
+    """Where this URL leads. `name`: the variable or flag that said it."""
     scheme, separator, rest = text.partition("://")
     if not separator or scheme not in ("vault", "sqlite"):
         raise UsageError(
-            f"RECONCILER_STORE '{clean(text, cap=80)}' is no store",
+            f"{name} '{clean(text, cap=80)}' is no store",
             hint="write vault://<mount>/<prefix> or sqlite:///<path>",
         )
     if scheme == "vault":
-        return _vault_location(rest)
+        return _vault_location(rest, name=name)
     if not rest.startswith("/"):
-        raise UsageError(
-            "RECONCILER_STORE: an embedded store needs an absolute path", hint="write sqlite:///<path>"
-        )
+        raise UsageError(f"{name}: an embedded store needs an absolute path", hint="write sqlite:///<path>")
     return _sqlite_location(Path(unquote(rest)))
 
 
-def _vault_location(rest: str) -> VaultLocation:
+def _vault_location(rest: str, *, name: str) -> VaultLocation:
     mount, _, prefix = rest.partition("/")
     if _MOUNT.fullmatch(mount) is None:
-        raise UsageError("RECONCILER_STORE names no mount", hint="write vault://<mount>/<prefix>")
+        raise UsageError(f"{name} names no mount", hint="write vault://<mount>/<prefix>")
     try:
         return VaultLocation(mount, Layout(own_path(prefix.rstrip("/"))))
     except ValueError:
         raise UsageError(
-            "RECONCILER_STORE names no legal prefix",
+            f"{name} names no legal prefix",
             hint=f"write vault://{mount}/{DEFAULT_PREFIX}: one to eight segments of lower-case letters, digits, '.', '_', '-'",
         ) from None
 
@@ -175,6 +188,11 @@ def _default_location(settings: Settings) -> SqliteLocation:
             "under CI the store must be named: a runner's disk dies with it",
             hint=f"write RECONCILER_STORE=vault://<mount>/{DEFAULT_PREFIX}",
         )
+    return _own_location(settings)
+
+
+def _own_location(settings: Settings) -> SqliteLocation:
+    """Under the XDG data folder."""
     data = settings.get("XDG_DATA_HOME")
     folder = Path(data) if data and Path(data).is_absolute() else settings.home / ".local" / "share"
     return _sqlite_location(folder / "reconciler" / "store.db")

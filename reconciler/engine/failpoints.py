@@ -41,6 +41,7 @@ MANAGE_FAILPOINTS = (
 )
 """Managing a client that is registered (RFC 7592)."""
 RENAME_FAILPOINTS = ("rename.grant-copied", "rename.grant-moved", "rename.token-withdrawn", "rename.marked")
+COPY_FAILPOINTS = ("copy.claimed", "copy.key-copied", "copy.verified", "copy.frozen", "copy.marked")
 FAILPOINTS = (
     *REFRESH_FAILPOINTS,
     *CONSENT_FAILPOINTS,
@@ -49,6 +50,7 @@ FAILPOINTS = (
     *MANAGE_FAILPOINTS,
     *RENAME_FAILPOINTS,
     *REVOKE_FAILPOINTS,
+    *COPY_FAILPOINTS,
 )
 
 AFTER_STEP = {
