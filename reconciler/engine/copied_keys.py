@@ -66,7 +66,7 @@ class CopiedKeys:
         done = not stored.version or (bool(found.version) and _same(stored, found))
         number = found.version if done else found.version + 1
         self._numbers[path] = number
-        self._copy_metadata(there, keys[path], self._custom(path, keys), had)
+        self._copy_metadata(there, keys[path], custom=self._custom(path, keys), had=had)
         if done:
             return
         self.target.write(there, stored.document or _NOTHING, cas=found.version)
@@ -99,7 +99,7 @@ class CopiedKeys:
         return custom
 
     def _copy_metadata(
-        self, there: StorePath, key: KeyMetadata, custom: Mapping[str, str], had: KeyMetadata | None
+        self, there: StorePath, key: KeyMetadata, *, custom: Mapping[str, str], had: KeyMetadata | None
     ) -> None:
         same = had is not None and had.custom == custom and had.max_versions == key.max_versions
         if same or (had is None and not custom and not key.max_versions and key.current_version):
@@ -120,7 +120,7 @@ class CopiedKeys:
         for number in range(1, first):
             self._refuse_another(path, number)
         if had is None:
-            self._copy_metadata(path, key, key.custom, had)
+            self._copy_metadata(path, key, custom=key.custom, had=had)
         for number in range(1, key.current_version + 1):
             document = self.source.read(path, version=number).document if number in key.versions else None
             if number >= first:

@@ -76,7 +76,7 @@ def copy_store(
         if found is None:
             ends.claim()
             failpoint("copy.claimed")
-            _copy_and_freeze(source, mark, copying.copy, failpoint)
+            _copy_and_freeze(source, mark, copy=copying.copy, failpoint=failpoint)
         ends.finish(mark, resumed=found is not None)
         failpoint("copy.marked")
     except (WriteUnclear, CasConflict):
@@ -93,6 +93,7 @@ def copy_store(
 def _copy_and_freeze(
     source: MovableStore,
     mark: Moved,
+    *,
     copy: Callable[[Mapping[StorePath, KeyMetadata]], None],
     failpoint: Failpoint,
 ) -> None:
