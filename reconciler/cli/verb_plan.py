@@ -13,6 +13,7 @@ from reconciler.cli.options import (
     common_flags,
     due_within_flag,
     flag,
+    frozen_flag,
     guard_flags,
     jobs_flag,
     manifests_flag,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 @selection_flags
 @guard_flags
 @due_within_flag
+@frozen_flag
 @jobs_flag
 @accounts_url_flag
 @common_flags
@@ -60,6 +62,7 @@ def plan(
     from reconciler.cli.planning import plan_options
     from reconciler.cli.saved import save_whole
     from reconciler.cli.session import TOOL, make_session, open_for_reading, read_desired
+    from reconciler.decide.frozen import with_frozen
     from reconciler.decide.plan import make_plan
     from reconciler.engine.observe import observe
     from reconciler.report.json_document import plan_document
@@ -71,7 +74,8 @@ def plan(
         observed = with_tightened_trust(session.settings, seen)
     chosen = plan_options(session, options, due_within=due_within)
     chosen.selection.check(desired, observed)
-    made = make_plan(desired, observed, chosen)
+    whole = make_plan(desired, observed, chosen)
+    made = with_frozen(whole, root=desired.root, restored=session.settings.frozen)
     if out is not None:
         save_whole(out, plan_document(made, tool=TOOL, commit=session.settings.commit))
     commit = session.settings.commit

@@ -12,6 +12,7 @@ from reconciler.cli.options import (
     SINCE,
     common_flags,
     flag,
+    frozen_flag,
     jobs_flag,
     manifests_flag,
     output_flag,
@@ -31,6 +32,7 @@ from reconciler.cli.options import (
 )
 @flag("--fail-on-attention", is_flag=True, help="Exit 5 where an account needs a person.")
 @selection_flags
+@frozen_flag
 @jobs_flag
 @accounts_url_flag
 @common_flags
@@ -58,7 +60,7 @@ def status(
         observed = with_tightened_trust(session.settings, seen)
     chosen = plan_options(session, options, due_within=None)
     chosen.selection.check(desired, observed)
-    report = make_status(desired, observed, chosen)
+    report = make_status(desired, observed, chosen, frozen=session.settings.frozen)
     if since is not None:
         report = changed_since(report, since if isinstance(since, datetime) else observed.now - since)
     write_status(report, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)

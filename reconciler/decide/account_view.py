@@ -141,7 +141,9 @@ class AccountView:
     @property
     def _lifetime(self) -> timedelta:
         recorded = self.status.lifetime if self.status else None
-        return recorded or self._access_rules.lifetime or self.limits.default_lifetime
+        if recorded is not None:
+            return recorded
+        return self._access_rules.lifetime or self.limits.default_lifetime
 
     @property
     def _access_rules(self) -> AccessTokenRules:

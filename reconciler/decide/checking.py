@@ -101,7 +101,8 @@ def check_recorded(observed: ObservedAccount, wanted: Wanted, *, now: datetime) 
             address, AccountState.UNKNOWN, Reason.STORE_UNREADABLE, why, UNFIT, command="reconciler status"
         )
     newest = tokens.newest if tokens else None
-    ends = newest.created_time + status.lifetime if newest and newest.alive and status.lifetime else None
+    life = status.lifetime
+    ends = newest.created_time + life if newest and newest.alive and life is not None else None
     remedy = remedy_for(status.reason, address)
     granted = status.granted_scopes or status.requested_scopes
     found = Check(

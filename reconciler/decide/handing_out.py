@@ -3,7 +3,7 @@
 Rules (DESIGN §6, "When"):
 - a token is handed out for as long as it lives; past *hard*, or with less left than was asked for, it is refreshed first;
 - more than the token's whole life is asked for in vain: no refresh is spent on it;
-- what stands at a `tokens/` key is exactly access token, type, expiry, scope; anything else there is no record of ours;
+- what stands at a `tokens/` key is access token, type, expiry, scope, and kept identifiers; anything else is no record of ours;
 - a token that does not fit a header (RFC 6750 §2.1) is handed to nobody: it could say something else on the way.
 Pure; `now` is the store's clock, as is the version's `created_time`.
 """
@@ -11,7 +11,8 @@ Pure; `now` is the store's clock, as is the version's `created_time`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -36,6 +37,8 @@ class PublishedToken:
     scopes: tuple[str, ...]
     version: int
     life: timedelta
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Identifiers that the base keeps beside it: an API's host, a company."""
 
     def left(self, now: datetime) -> timedelta:
         return self.expires_at - now
@@ -85,7 +88,15 @@ def read_published(stored: Stored, path: StorePath) -> PublishedToken | None:
         scopes=tuple(scope.split()),
         version=stored.version,
         life=max(expires_at - created, timedelta(0)),
+        values=_kept(document.get("values")),
     )
+
+
+def _kept(values: object) -> dict[str, str]:
+    """Names and texts; whatever else somebody put there is left out."""
+    if not isinstance(values, Mapping):
+        return {}
+    return {name: text for name, text in values.items() if isinstance(name, str) and isinstance(text, str)}
 
 
 def stand(published: PublishedToken | None, *, now: datetime, min_valid: timedelta | None) -> Standing:

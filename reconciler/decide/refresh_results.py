@@ -98,12 +98,20 @@ def refresh_result(ended: Conclusion, shown: Shown) -> Result:  # noqa: C901  a 
 FROZEN = "Frozen"
 
 
-def frozen_result(address: Address, *, restored: datetime, location: Location | None) -> Result:
-    """A single-use refresh token that may be spent since the snapshot: not presented."""
+def frozen_words(restored: datetime) -> str:
     since = format_instant(restored)
-    words = (
+    return (
         f"frozen: its refresh token was stored before {since}, when the store was restored, and may be spent"
     )
+
+
+def frozen_hint(address: Address) -> str:
+    return f"reconciler consent {address.short}"
+
+
+def frozen_result(address: Address, *, restored: datetime, location: Location | None) -> Result:
+    """A single-use refresh token that may be spent since the snapshot: not presented."""
+    words = frozen_words(restored)
     return Result(
         address,
         REFRESH,
@@ -111,7 +119,7 @@ def frozen_result(address: Address, *, restored: datetime, location: Location | 
         reason=FROZEN,
         message=words,
         error=words,
-        hint=f"reconciler consent {address.short}",
+        hint=frozen_hint(address),
         location=location,
         code=4,
     )

@@ -124,7 +124,8 @@ def _announce(run: Run, account: DesiredAccount, place: _Place, *, life: timedel
     if place.grants is None:
         mark = {MANAGED_BY: ownership_mark(run.owner)}
         run.store.write_metadata(path, mark, max_versions=GRANT_VERSIONS_KEPT)
-    unsettled = replace(place.status, unsettled=True, lifetime=life or place.status.lifetime)
+    known = place.status.lifetime if life is None else life
+    unsettled = replace(place.status, unsettled=True, lifetime=known)
     write_status(
         run,
         account.address,

@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+from reconciler.decide.frozen import is_from_before
 from reconciler.decide.refresh_results import frozen_result
 from reconciler.decide.results import Result
 from reconciler.engine.refresh_work import RefreshWork
@@ -16,9 +17,7 @@ from reconciler.engine.run import Run
 
 def held_back(run: Run, work: RefreshWork) -> Result | None:
     """The result of an account that is not to be refreshed; None where it may be."""
-    if run.frozen is None or not work.provider.desired.behaviour.refresh_token.rotation.needs_intent:
-        return None
-    newest = work.observed.grants.newest if work.observed.grants else None
-    if newest is not None and newest.created_time >= run.frozen:
+    rotation = work.provider.desired.behaviour.refresh_token.rotation
+    if run.frozen is None or not is_from_before(work.observed, rotation, restored=run.frozen):
         return None
     return frozen_result(work.account.address, restored=run.frozen, location=work.account.location)

@@ -145,9 +145,9 @@ class AccountRefresh:
             return None
         status = self.work.observed.status
         access = self.work.provider.desired.behaviour.access_token
-        lifetime = (
-            (status.lifetime if status else None) or access.lifetime or self.run.limits.default_lifetime
-        )
+        lifetime = status.lifetime if status else None
+        if lifetime is None:
+            lifetime = access.lifetime or self.run.limits.default_lifetime
         return Published(lifetime, newest.created_time)
 
     def _tell_desk(self, ended: Conclusion, *, noted: bool) -> None:

@@ -49,7 +49,9 @@ def take_away(run: Run, account: Address, *, tokens: KeyMetadata) -> tuple[str, 
         try:
             run.store.delete_versions(path, older)
         except PathDenied:
-            return ("older versions can still be read: the policy needs update on delete/ of tokens/",)
+            return (
+                f"older versions at {path} can still be read: the policy needs update on delete/ of tokens/",
+            )
     return ()
 
 

@@ -11,7 +11,7 @@ Rules:
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.decide.account_view import AccountView
@@ -19,7 +19,7 @@ from reconciler.decide.digests import account_digests
 from reconciler.decide.refresh_effects import GrantRead
 from reconciler.engine.drive import read_grant
 from reconciler.engine.publish import write_status
-from reconciler.engine.removal import refuse_under_way
+from reconciler.engine.removal import refuse_under_way, take_away
 from reconciler.engine.run import Run
 from reconciler.errors import CasConflict, HeldByAnother, ObjectFailed, WriteUnclear, clean
 from reconciler.model.desired import DesiredAccount
@@ -27,20 +27,28 @@ from reconciler.model.grant import GrantRecord, Op, Phase
 from reconciler.model.names import Address
 from reconciler.model.state import AccountState, Reason
 from reconciler.model.status import AccountStatus, ownership_mark
+from reconciler.model.stored import KeyMetadata
 
 _TRIES = 5
 _OP_BYTES = 16
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """`version`: of the grant under the new name, 0 where there is none."""
+
+    version: int
+    warnings: tuple[str, ...] = ()
+
+
 def move_account(
-    run: Run, former: Address, address: Address, *, published: bool, status: AccountStatus, now: datetime
-) -> int:
-    """Everything of `former` is `address`'s from now on; what is `published` under its name is withdrawn. The version of
-    the grant under the new name, 0 where there is none. HeldByAnother, ObjectFailed, StoreError: nothing was lost."""
+    run: Run, former: Address, address: Address, *, tokens: KeyMetadata, status: AccountStatus, now: datetime
+) -> Moved:
+    """Everything of `former` is `address`'s from now on; what stands in `tokens`, under its name, is withdrawn.
+    HeldByAnother, ObjectFailed, StoreError: nothing was lost."""
     version = _move_grant(run, former, address)
     run.failpoint("rename.grant-moved")
-    if published:
-        run.store.delete_newest(run.layout.token(former))
+    warnings = take_away(run, former, tokens=tokens)
     run.failpoint("rename.token-withdrawn")
     left = AccountStatus(
         managed_by=status.managed_by,
@@ -53,7 +61,7 @@ def move_account(
     )
     write_status(run, former, status=left, old=status, always=True)
     run.failpoint("rename.marked")
-    return version
+    return Moved(version, warnings)
 
 
 def _move_grant(run: Run, former: Address, address: Address) -> int:

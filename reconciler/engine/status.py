@@ -5,10 +5,13 @@ Rules: the same views and the same state table as `plan`; nothing is tried; orph
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from reconciler.decide.account_view import AccountView
 from reconciler.decide.attention import account_remedy, sentence, source_location
 from reconciler.decide.changes import Action
 from reconciler.decide.commands import at_root
+from reconciler.decide.frozen import is_frozen, told_frozen
 from reconciler.decide.health import Health
 from reconciler.decide.plan import Plan, PlanOptions, make_plan
 from reconciler.decide.status_view import (
@@ -29,8 +32,10 @@ from reconciler.model.status import MANAGED_BY, AccountStatus, ownership_mark
 _NOTHING_TO_DO = frozenset({Reason.FRESH, Reason.RECOVERED, Reason.SUSPENDED})
 
 
-def make_status(desired: Desired, observed: Observed, options: PlanOptions) -> StatusReport:
-    """One report of everything that is selected and declared, or bears our mark."""
+def make_status(
+    desired: Desired, observed: Observed, options: PlanOptions, *, frozen: datetime | None = None
+) -> StatusReport:
+    """One report of everything that is selected and declared, or bears our mark. `frozen`: when the store was restored."""
     plan = make_plan(desired, observed, options)
     providers = sorted(
         a
@@ -38,7 +43,7 @@ def make_status(desired: Desired, observed: Observed, options: PlanOptions) -> S
         if _shown(a, desired, observed=observed, options=options)
     )
     accounts = [
-        _account(view, plan.healths[address], root=desired.root)
+        _account(view, plan.healths[address], root=desired.root, frozen=frozen)
         for address, view in plan.views.items()
         if _is_listed(view, options)
     ]
@@ -72,13 +77,13 @@ def _shown(address: Address, desired: Desired, *, observed: Observed, options: P
     return ours and not removed and options.selection.includes(address, {})
 
 
-def _account(view: AccountView, health: Health, *, root: str) -> AccountReport:
+def _account(view: AccountView, health: Health, *, root: str, frozen: datetime | None) -> AccountReport:
     remedy = account_remedy(view, health)
     status = view.status
     quiet = health.state is AccountState.READY or health.reason in _NOTHING_TO_DO
     owner = view.account.owner if view.account else (status.owner if status else "")
     recorded = source_location(status.source) if status else None
-    return AccountReport(
+    report = AccountReport(
         health=health,
         provider=str(view.account.provider) if view.account else (status.provider if status else ""),
         owner=clean(owner or ""),
@@ -90,6 +95,9 @@ def _account(view: AccountView, health: Health, *, root: str) -> AccountReport:
         location=view.account.location if view.account else recorded,
         origin=_origin(status) if view.has_grant else None,
     )
+    if frozen is None or not is_frozen(view, restored=frozen):
+        return report
+    return told_frozen(report, root=root, restored=frozen)
 
 
 def _origin(status: AccountStatus | None) -> GrantOrigin | None:

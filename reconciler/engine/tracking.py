@@ -54,7 +54,7 @@ def track(run: Run, change: Change, view: AccountView) -> Tracked:
     if account is None:
         raise ValueError("only a declared account is tracked")
     try:
-        view = _under_its_name(run, account, view)
+        view, warnings = _under_its_name(run, account, view)
         old = view.status
         # What another account left here when it was renamed says nothing of this one.
         found = old if old is not None and not old.moved_to else _found_grant(run, account, view)
@@ -73,20 +73,23 @@ def track(run: Run, change: Change, view: AccountView) -> Tracked:
         reason=change.reason,
         message=f"tracked: {change.message}",
         location=account.location,
+        warnings=warnings,
     )
     return Tracked(result, replace(view, observed=observed))
 
 
-def _under_its_name(run: Run, account: DesiredAccount, view: AccountView) -> AccountView:
-    """The view with everything moved to the account's name of today; what it was called before is gone then."""
+def _under_its_name(
+    run: Run, account: DesiredAccount, view: AccountView
+) -> tuple[AccountView, tuple[str, ...]]:
+    """The view with everything moved to the account's name of today, and warnings; what it was called before is gone."""
     former, status = view.renamed_from, view.status
     if former is None or status is None:
-        return view
-    published = view.published is not None
-    version = move_account(run, former, account.address, published=published, status=status, now=view.now)
-    known = replace(status, grant_version=version, lifetime=None)
+        return view, ()
+    tokens = view.observed.tokens or KeyMetadata(0)
+    moved = move_account(run, former, account.address, tokens=tokens, status=status, now=view.now)
+    known = replace(status, grant_version=moved.version, lifetime=None)
     observed = replace(view.observed, tokens=KeyMetadata(0), grants=None, status=known)
-    return replace(view, observed=observed, renamed_from=None)
+    return replace(view, observed=observed, renamed_from=None), moved.warnings
 
 
 def _found_grant(run: Run, account: DesiredAccount, view: AccountView) -> AccountStatus:

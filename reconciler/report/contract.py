@@ -176,6 +176,7 @@ class ResultDocument(TypedDict):
     outcome: Outcome
     reason: str | None
     message: str
+    hint: str | None
     error: ErrorDocument | None
     warnings: list[str]
     source: Source | None

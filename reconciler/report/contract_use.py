@@ -11,7 +11,8 @@ from reconciler.model.state import AccountState, Reason
 
 
 class TokenDocument(TypedDict):
-    """`reconciler token --json`: the one document that holds a secret, on purpose. `expires_in` is in seconds."""
+    """`reconciler token --json`: the one document that holds a secret, on purpose. `expires_in` is in
+    seconds; `values` are the identifiers that the base keeps beside a token (`instance_url`, `realmId`)."""
 
     format_version: Literal[1]
     kind: Literal["token"]
@@ -23,6 +24,7 @@ class TokenDocument(TypedDict):
     expires_at: str
     expires_in: int
     scope: list[str]
+    values: dict[str, str]
 
 
 class ConsentLinkDocument(TypedDict):

@@ -124,6 +124,7 @@ def result_part(result: Result) -> ResultDocument:
         "outcome": result.outcome,
         "reason": result.reason or None,
         "message": result.message,
+        "hint": result.hint or None,
         "error": {"message": said, "hint": result.hint or None} if said else None,
         "warnings": list(result.warnings),
         "source": source_part(result.location),

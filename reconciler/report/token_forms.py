@@ -56,6 +56,7 @@ def render_token(found: HandedOut, account: Address, *, form: TokenForm, tool: s
                 "expires_at": ends,
                 "expires_in": int(published.left(found.now).total_seconds()),
                 "scope": [clean(scope, cap=512) for scope in published.scopes],
+                "values": {clean(k): clean(v, cap=2048) for k, v in sorted(published.values.items())},
             }
             return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
         case _:

@@ -71,6 +71,20 @@ def test_the_json_document_is_of_the_published_shape(settled: Town):
     assert 3500 < document["expires_in"] <= 3600
 
 
+def test_the_json_document_shows_the_identifiers_that_the_base_keeps_beside_the_token(settled: Town):
+    assert settled.desk.run("token", "crm", "--json", expect=0).json["values"] == {}
+    path = StorePath(("reconciler", "tokens", "sales", "crm"))
+    with settled.store() as opened:
+        stored = opened.read(path)
+        assert stored.document is not None
+        kept = {"realmId": "9130", "instance_url": "https://eu1.example"}
+        document = {**settled.read(str(path)), "values": kept}
+        opened.write(path, Document(document), cas=stored.version)
+    found = settled.desk.run("token", "crm", "--json", expect=0).json
+    check(found, "token")
+    assert found["values"] == kept
+
+
 @pytest.mark.parametrize("forms", [("--json", "--env"), ("--header", "--json"), ("--header", "--env")])
 def test_two_forms_at_once_are_a_usage_error(settled: Town, forms: tuple[str, str]):
     said = settled.desk.run("token", "crm", *forms, expect=64)

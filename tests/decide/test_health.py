@@ -1,6 +1,7 @@
 """The account state table: what the store and the manifest show, and what that makes of the account."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -289,3 +290,12 @@ def test_a_narrower_manifest_asks_nobody_and_the_wider_grant_is_no_secret():
         "also granted"
         not in judge_account(view(account=make_account(scopes=("read", "write")), status=wide)).message
     )
+
+
+def test_a_life_of_less_than_a_second_is_recorded_as_none_and_is_not_an_unknown_one():
+    """`expires_in: 1`, less the time that the answer took: whole seconds are recorded."""
+    short = view(status=replace(CONSENTED, lifetime=timedelta(0)), token_age=MINUTE)
+    assert short.access_expires_at == NOW - MINUTE
+    assert judge_account(short).reason is R.ACCESS_TOKEN_EXPIRED
+    unknown = view(status=replace(CONSENTED, lifetime=None), token_age=MINUTE)
+    assert unknown.access_expires_at == NOW - MINUTE + HOUR

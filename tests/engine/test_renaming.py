@@ -72,6 +72,31 @@ def test_a_renamed_account_keeps_its_grant_and_its_old_name_is_gone(rotation):
     assert (again.results, world.store.writes()) == ((), [])
 
 
+def test_no_version_of_the_token_can_be_read_under_the_old_name():
+    """An early refresh leaves an older token that lives still."""
+    world = settled()
+    world.advance(50 * MINUTE)
+    world.refresh("team/drive")
+    path = LAYOUT.token(ACCOUNT)
+    versions = range(1, world.store.read(path).version + 1)
+    assert sum(world.store.read(path, version=n).document is not None for n in versions) > 1
+    world.declare(provider_of(), renamed())
+    (tracked, *_) = world.reconcile().results
+    assert tracked.warnings == ()
+    assert [n for n in versions if world.store.read(path, version=n).document is not None] == []
+
+
+def test_where_the_policy_is_older_a_renaming_says_what_can_still_be_read():
+    world = settled()
+    world.advance(50 * MINUTE)
+    world.refresh("team/drive")
+    world.declare(provider_of(), renamed())
+    world.store.fail_next("delete_versions", Fault.DENIED)
+    (tracked, *_) = world.reconcile().results
+    assert "tokens/team/drive can still be read" in tracked.warnings[0]
+    assert world.published("team/drive") is None
+
+
 @pytest.mark.parametrize("rotation", ROTATIONS)
 def test_it_is_refreshed_under_its_new_name(rotation):
     world = settled(rotation=rotation)

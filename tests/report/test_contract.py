@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.decide.results import Outcome
+from reconciler.decide.results import Outcome, Result
+from reconciler.model.names import account_address
 from reconciler.model.schema import schema_file_name, schema_text
 from reconciler.report import json_document
 from reconciler.report.contract import SCHEMA_NAMES, schema_of
+from reconciler.report.json_parts import result_part
 from tests.report import story
 from tests.report.story import COMMIT, TOOL
 
@@ -99,3 +101,11 @@ def test_the_exit_code_follows_from_what_is_rendered():
             assert code == 3
         else:
             assert code == (2 if document["changes"] else 0)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SKIPPED, Outcome.HELD, Outcome.DONE])
+def test_a_hint_is_told_whatever_came_of_it(outcome: Outcome):
+    result = Result(
+        account_address("team", "drive"), "refresh", outcome, message="later", hint="wait an hour"
+    )
+    assert result_part(result)["hint"] == "wait an hour"
