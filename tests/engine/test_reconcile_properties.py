@@ -1,14 +1,19 @@
 """Whatever is declared and whatever happened before: a second run right after the first has nothing to do."""
 
 import hashlib
+import json
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.decide.changes import GuardName
+from reconciler.decide.results import exit_code
 from reconciler.model.behaviour import Rotation
 from reconciler.model.state import DeletionPolicy, GrantType
+from reconciler.report.json_document import plan_document, run_document
+from reconciler.report.style import Style
+from reconciler.report.text import render_plan
 from tests.engine.reconcile_world import ReconcileWorld, provider_of
 from tests.simulators.manifests import make_account
 
@@ -105,3 +110,34 @@ def test_no_grant_is_ever_lost_without_prune(steps):
             world.reconcile(allowed=EVERYTHING_ALLOWED)
     world.reconcile(allowed=EVERYTHING_ALLOWED)
     assert [family for family in world.server.families.values() if family.revoked] == []
+
+
+def _shown_code(document, *, detailed=False):
+    """The exit code that follows from what a plan's or a run's document shows, and from nothing else."""
+    codes = [part["code"] for part in document.get("blocked", ())]
+    codes += [65] if document["problems"] else []
+    codes += [3] if document["guards"] else []
+    codes += [2] if detailed and document["changes"] else []
+    return exit_code(codes)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=_STEPS, prune=st.booleans(), detailed=st.booleans())
+def test_the_exit_code_is_what_is_rendered(steps, prune, detailed):
+    """In each format, and without anything kept beside it: a plan's from its lists, a run's from its results."""
+    world = ReconcileWorld()
+    for step, argument in steps:
+        _do(world, step, argument)
+    plan = world.plan(prune=prune)
+    shown = json.loads(plan_document(plan, tool="reconciler"))
+    assert plan.exit_code(detailed=detailed) == _shown_code(shown, detailed=detailed)
+    words = render_plan(plan, Style(width=110))
+    assert all(hit.flag in words for hit in plan.guards)
+    assert all(str(part.address) in words for part in (*plan.blocked, *plan.attention))
+    report = world.reconcile(prune=prune)
+    told = json.loads(run_document(report, tool="reconciler"))
+    assert told["exit_code"] == report.exit_code()
+    bad = [r for r in told["results"] if r["outcome"] in ("failed", "refused", "held")]
+    assert report.exit_code() == 0 or bad or told["guards"] or told["problems"]
+    asked = report.exit_code(fail_on_attention=True)
+    assert asked == exit_code([report.exit_code(), *([5] if told["attention"] else [])])

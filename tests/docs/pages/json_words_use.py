@@ -5,6 +5,7 @@ from collections.abc import Mapping
 USE_TITLES: Mapping[str, str] = {"CheckedDocument": "check of an account"}
 USE_HEADINGS: Mapping[str, str] = {"token": "token", "check": "check"}
 USE_WORDS: Mapping[str, str] = {
+    "token.values": "identifiers that the base keeps beside the token: `instance_url`, `realmId`",
     "token.kind": "kind of this document",
     "check.kind": "kind of this document",
     "token.version": "version of the key that was read",
