@@ -133,7 +133,8 @@ def test_the_exit_code_is_what_is_rendered(steps, prune, detailed):
     assert plan.exit_code(detailed=detailed) == _shown_code(shown, detailed=detailed)
     words = render_plan(plan, Style(width=110))
     assert all(hit.flag in words for hit in plan.guards)
-    assert all(str(part.address) in words for part in (*plan.blocked, *plan.attention))
+    addresses = [b.address for b in plan.blocked] + [a.address for a in plan.attention]
+    assert all(str(address) in words for address in addresses)
     report = world.reconcile(prune=prune)
     told = json.loads(run_document(report, tool="reconciler"))
     assert told["exit_code"] == report.exit_code()
