@@ -128,7 +128,7 @@ def _choose(
     for item in work:
         health = _judge(run, item, clock=clock, due_within=due_within)
         rank = health.urgency or clock.now()
-        if health.due or (force and _may_be_forced(health)):
+        if health.due or (force and _may_be_forced(item, health, now=clock.now())):
             ranked.append((False, rank, item.account.address, item))
         elif _fell_in_incident(item, health):
             ranked.append((True, rank, item.account.address, item))
@@ -138,8 +138,13 @@ def _choose(
     return [(item, after_incident) for after_incident, _, _, item in ranked]
 
 
-def _may_be_forced(health: Health) -> bool:
+def _may_be_forced(item: RefreshWork, health: Health, *, now: datetime) -> bool:
     if health.state in _UNTOUCHABLE or health.reason in _NOTHING_THERE:
+        return False
+    youngest = item.provider.desired.behaviour.access_token.min_age
+    newest = item.observed.tokens.newest if item.observed.tokens else None
+    if youngest is not None and newest is not None and newest.alive and now < newest.created_time + youngest:
+        # The provider's own minimum age is no threshold of ours either: that is how some count (Zoho).
         return False
     # A provider that asked to be left alone is left alone: that is no threshold of ours.
     return health.reason is not Reason.RATE_LIMITED

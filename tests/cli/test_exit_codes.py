@@ -63,6 +63,21 @@ def test_3_a_guard_names_itself_and_the_flag_that_passes_it(town: Town):
     town.desk.run("plan", "--prune", "--allow-empty", "--allow-bulk-removal", "--detailed-exitcode", expect=2)
 
 
+def test_3_a_guard_hides_nothing_of_the_plan_that_it_stops(town: Town):
+    town.settle("crm", "mail")
+    for path in (town.desk.folder / "manifests/sales").iterdir():
+        path.unlink()
+    stopped = town.desk.run("plan", "--prune", "-o", "json", expect=3).json
+    passed = town.desk.run(
+        "plan", "--prune", "--allow-empty", "--allow-bulk-removal", "-o", "json", expect=0
+    ).json
+    assert stopped["guards"]
+    assert all(guard["flag"].startswith("--allow-") for guard in stopped["guards"])
+    assert stopped["changes"] == passed["changes"] != []
+    text = town.desk.run("plan", "--prune", expect=3).out
+    assert all(change["address"].partition("/")[2] in text for change in stopped["changes"])
+
+
 def test_3_before_4_where_one_provider_is_not_trusted_and_another_has_no_secret(town: Town):
     town.settle("crm", "mail")
     path = town.desk.folder / "manifests/sales/idp.yaml"

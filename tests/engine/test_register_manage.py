@@ -95,7 +95,14 @@ def test_a_server_without_management_is_named_and_nothing_changes():
     assert world.server.seen == []
 
 
-@pytest.mark.parametrize("refusal", [answer(400, {"error": "invalid_client_metadata"}), answer(429, {})])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        answer(400, {"error": "invalid_client_metadata"}),
+        answer(429, {}),
+        answer(401, {"error": "invalid_token"}),
+    ],
+)
 def test_a_refused_update_leaves_everything_as_it_was(refusal):
     world = registered()
     before = client_of(world)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs
@@ -182,6 +183,23 @@ def test_a_server_that_wants_a_query_gets_a_get_without_a_body(server, client):
     assert first == "GET /token?grant_type=ig_refresh_token&access_token=r+t HTTP/1.1"
     assert body == b""
     assert "content-type" not in headers
+
+
+@pytest.mark.parametrize(
+    "said", [http('{"a": 1}'), http("<html>", status="502 Bad Gateway"), b"no HTTP at all"]
+)
+def test_secrets_in_a_query_are_in_no_log_and_in_no_outcome_however_it_ends(said, caplog):
+    """Three bases ask for that: the URL is a secret from there on, for the libraries below us too."""
+    caplog.set_level(logging.DEBUG)
+    shape = RequestShape.model_validate({"body": "query"})
+    credentials = ClientCredentials("id", Secret("canary-secret"), ClientAuth.POST)
+    form = {"grant_type": "fb_exchange_token", "refresh_token": Secret("canary-token")}
+    with raw_server(says(said)) as running, HttpClient(HttpPolicy(loopback=True)) as made:
+        outcome = HttpTokenEndpoint(made).post(trusted(running), form=form, client=credentials, shape=shape)
+        first, _, _ = taken_apart(running.requests[0])
+    assert "canary-secret" in first
+    assert "canary-token" in first
+    assert "canary" not in caplog.text + repr(outcome) + str(outcome)
 
 
 def test_a_field_is_sent_by_the_servers_own_name_once(server, client):
