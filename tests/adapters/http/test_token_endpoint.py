@@ -16,6 +16,7 @@ from reconciler.adapters.http import HttpClient, HttpPolicy
 from reconciler.adapters.registration import HttpRegistrationEndpoint
 from reconciler.adapters.token_endpoint import HttpTokenEndpoint
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer
+from reconciler.model.assertion import Assertion
 from reconciler.model.behaviour import BasicEncoding, ClientAuth, RequestShape
 from reconciler.model.endpoint import TrustedUrl, parse_url
 from reconciler.model.ready import ClientCredentials
@@ -193,7 +194,10 @@ def test_secrets_in_a_query_are_in_no_log_and_in_no_outcome_however_it_ends(said
     caplog.set_level(logging.DEBUG)
     shape = RequestShape.model_validate({"body": "query"})
     credentials = ClientCredentials("id", Secret("canary-secret"), ClientAuth.POST)
-    form = {"grant_type": "fb_exchange_token", "refresh_token": Secret("canary-token")}
+    form: dict[str, str | Secret | Assertion] = {
+        "grant_type": "fb_exchange_token",
+        "refresh_token": Secret("canary-token"),
+    }
     with raw_server(says(said)) as running, HttpClient(HttpPolicy(loopback=True)) as made:
         outcome = HttpTokenEndpoint(made).post(trusted(running), form=form, client=credentials, shape=shape)
         first, _, _ = taken_apart(running.requests[0])
