@@ -18,6 +18,7 @@ from datetime import timedelta
 from reconciler.errors import HeldByAnother, ObjectFailed, RecordInvalid, StoreUnsuitable
 from reconciler.model.grant import GrantRecord, Phase
 from reconciler.model.limits import REFRESH_LIMITS
+from reconciler.model.metadata_text import read_whole
 from reconciler.model.secret import Document
 from reconciler.model.store_path import Layout, StorePath
 from reconciler.model.stored import KeyMetadata, Stored, parse_time
@@ -25,6 +26,9 @@ from reconciler.ports import Events, Failpoint, MovableStore, SecretStore
 
 Keys = Mapping[StorePath, KeyMetadata]
 _NOTHING = Document({})
+RECORD_VERSIONS = ("record-version", "intent-version")
+"""Metadata of a provider that tells a version of its own record. `grant-version` tells one of a grant; what tells a version of
+a client's secret is copied as it is, since these keep their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,13 @@ class CopiedKeys:
         """Custom metadata in the target, where the versions that it tells have other numbers."""
         custom = dict(keys[path].custom)
         account = self.ours.account_at(path)
-        told = [("record-version", path)] if self.ours.provider_at(path) else []
+        told = [(name, path) for name in RECORD_VERSIONS if self.ours.provider_at(path) is not None]
         told += [] if account is None else [("grant-version", self.ours.grant(account))]
         for name, other in told:
             if name not in custom or not keys.get(other, KeyMetadata(0)).current_version:
                 continue
-            newest = custom[name] == str(keys[other].current_version)
-            number = self._numbers.get(other, 0)
-            custom[name] = str(number if newest else max(number - 1, 0))
+            behind = keys[other].current_version - (read_whole(custom[name]) or 0)
+            custom[name] = str(max(self._numbers.get(other, 0) - behind, 0))
         return custom
 
     def _copy_metadata(
@@ -166,7 +169,10 @@ class CopiedKeys:
         for path, key in keys.items():
             account, provider = self.ours.account_at(path), self.ours.provider_at(path)
             since = key.custom.get("intent-since", "") if provider is not None else ""
-            if since and parse_time(since) + REFRESH_LIMITS.commit_deadline > now:
+            open_at = key.custom.get("intent-version", "")
+            recent = bool(since) and parse_time(since) + REFRESH_LIMITS.commit_deadline > now
+            if recent or (since and open_at and open_at != str(key.current_version)):
+                # The second has ended, and nobody has noted it yet.
                 raise _under_way(f"{provider}: a registration")
             if account is not None and path == self.ours.grant(account):
                 stored = self.source.read(path)

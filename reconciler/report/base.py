@@ -138,6 +138,11 @@ def manifest_text(base: NamedBase) -> str:
         "metadata": {"name": base.name, **({"labels": dict(base.labels)} if base.labels else {})},
         "spec": spec,
     }
+    return document_text(whole)
+
+
+def document_text(whole: Mapping[str, Any]) -> str:
+    """Any document as YAML, in the order of its keys."""
     return "\n".join([*_yaml(whole, 0), ""])
 
 

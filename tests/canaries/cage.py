@@ -34,6 +34,7 @@ VERBS: tuple[tuple[str, ...], ...] = (
     ("refresh", "--force", "-o", "json"), ("refresh", "--force", "-o", "markdown"), ("reconcile", "-o", "github"),
     ("secret", "list"), ("trust", "--show"), ("doctor",), ("doctor", "-o", "json"),
     ("history", "sales/crm", "--versions"), ("history", "provider/sales/idp", "--versions", "-o", "json"),
+    ("export",), ("export", "--out", "exported"),
     ("drift",), ("drift", "-o", "markdown", "--tokens", "--registrations", "-v"), ("drift", "-o", "json", "--tokens"),
     ("base", "list", "-o", "json"), ("base", "show", "custom", "-o", "json"), ("base", "show", "custom"),
     ("plan", "--out", "saved.plan"), ("reconcile", "--plan", "saved.plan"),

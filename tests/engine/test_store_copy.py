@@ -10,6 +10,7 @@ import pytest
 from reconciler.adapters.sqlite import SqliteStore
 from reconciler.adapters.sqlite_movable import MovableSqliteStore
 from reconciler.adapters.system import SystemEntropy
+from reconciler.engine.copied_keys import RECORD_VERSIONS
 from reconciler.engine.failpoints import COPY_FAILPOINTS
 from reconciler.engine.initialise import check_format, init_store, open_store
 from reconciler.engine.store_copy import Copied, copy_store
@@ -22,9 +23,11 @@ from reconciler.errors import (
     StoreUnreachable,
     StoreUnsuitable,
 )
+from reconciler.model.duration import format_instant
 from reconciler.model.grant import GrantRecord, Holder, Intent, Phase
 from reconciler.model.secret import Document, Secret
-from reconciler.model.state import GrantType
+from reconciler.model.state import AccountState, GrantType, Reason
+from reconciler.model.status import AccountStatus, ProviderStatus
 from reconciler.model.store_path import Layout, StorePath, own_path
 from reconciler.model.trust import TrustSettings
 from tests.simulators.memory_store import Fault, MemoryStore
@@ -306,3 +309,29 @@ def test_what_the_source_has_no_more_is_not_left_in_an_unfinished_copy(
     source.purge(PROVIDER)
     copy(source, target)
     assert target.read_metadata(THEIRS.folder("providers", "sales", "idp")) is None
+
+
+def test_every_version_that_metadata_tells_is_known_to_the_copy():
+    """A new one must be told here, and translated or kept by `engine/copied_keys`."""
+    account = AccountStatus("m", "p", AccountState.READY, Reason.FRESH, NOW, "d").to_metadata()
+    provider = ProviderStatus("m", "d", "static", NOW, intent_version=1).to_metadata()
+    told = {key for key in (*account, *provider) if "version" in key}
+    assert told == {*RECORD_VERSIONS, "grant-version", "secret-version", "good-secret-version"}
+
+
+def test_an_open_registration_stays_open_and_a_fresh_one_is_waited_for(
+    source: MovableSqliteStore, target: MemoryStore
+):
+    source.write(PROVIDER, Document({"client_secret": "next"}), cas=1)
+    for moment, version in ((NOW, "2"), (NOW - timedelta(days=1), "1")):
+        source.write_metadata(
+            PROVIDER, {"intent-op": "op", "intent-since": format_instant(moment), "intent-version": version}
+        )
+        with pytest.raises(HeldByAnother, match="a registration is under way"):
+            copy(source, target)
+    since = format_instant(NOW - timedelta(days=1))
+    source.write_metadata(PROVIDER, {"intent-op": "op", "intent-since": since, "intent-version": "2"})
+    copy(source, target)
+    provider = target.read_metadata(THEIRS.folder("providers", "sales", "idp"))
+    assert provider is not None
+    assert (provider.custom["intent-version"], provider.current_version) == ("1", 1)

@@ -1,0 +1,95 @@
+"""`export`: what is in the store, as manifests that are valid and hold no secret."""
+
+import pytest
+
+from reconciler.model.store_path import own_path
+from tests.cli.town import HEADER, Town
+from tests.e2e.roles import RoleLogins
+from tests.servers.places import VaultPlace
+
+SERVICE = f"""\
+{HEADER}kind: Account
+metadata: {{name: robot, labels: {{tier: "1"}}}}
+spec: {{provider: idp, grant: client_credentials, scopes: [profile], protect: true}}
+"""
+
+
+@pytest.fixture
+def settled(town: Town) -> Town:
+    town.desk.write("sales/robot.yaml", SERVICE)
+    town.settle("crm")
+    return town
+
+
+def test_what_is_exported_is_valid_and_nothing_changes_for_the_grants(settled: Town):
+    said = settled.desk.run("export", "--out", "out", expect=0)
+    assert said.out == ""
+    folder = settled.desk.folder / "out" / "sales"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "account-crm.yaml", "account-mail.yaml", "account-robot.yaml", "provider-idp.yaml",
+    ]  # fmt: skip
+    settled.desk.run("validate", "-f", "out", expect=0)
+    provider = (folder / "provider-idp.yaml").read_text()
+    assert "path: clients/sales/idp" in provider
+    assert f"id: {settled.client['client_id']}" in provider
+    assert f"issuer: {settled.sandbox.issuer}" in provider
+    assert "# the base and what the manifest said of the server's behaviour are not recorded\n" in provider
+    account = (folder / "account-crm.yaml").read_text()
+    assert 'owner: "ana@example.com"' in account
+    assert "- offline_access" in account
+    robot = (folder / "account-robot.yaml").read_text()
+    assert "grant: client_credentials" in robot
+    assert "protect: true" in robot
+    assert "tier:" in robot
+
+
+def test_no_secret_is_in_it_and_none_is_read(settled: Town):
+    said = settled.desk.run("export", expect=0)
+    grant = settled.read("reconciler/grants/sales/crm")
+    for value in (
+        settled.client["client_secret"],
+        grant["refresh_token"],
+        grant["token_set"]["access_token"],
+    ):
+        assert value not in said.out + said.err
+
+
+def test_all_of_it_in_one_stream_is_one_file_of_manifests(settled: Town):
+    said = settled.desk.run("export", expect=0)
+    (settled.desk.folder / "all").mkdir()
+    (settled.desk.folder / "all" / "all.yaml").write_text(said.out)
+    assert "1 provider and 3 accounts" in settled.desk.run("validate", "-f", "all", expect=0).out
+
+
+def test_another_namespace_has_nothing(settled: Town):
+    said = settled.desk.run("export", "--namespace", "marketing", expect=0)
+    assert (said.out, said.err) == ("", "0 of 0 objects\n")
+
+
+def test_what_is_no_valid_manifest_says_why(settled: Town):
+    with settled.store() as store:
+        path = own_path("reconciler/tokens/sales/mail")
+        metadata = store.read_metadata(path)
+        assert metadata is not None
+        store.write_metadata(path, {**metadata.custom, "provider": "provider/sales/gone"})
+        store.write_metadata(own_path("reconciler/tokens/sales/foreign"), {"note": "not ours"})
+    said = settled.desk.run("export", "--out", "out", expect=4)
+    assert "account/sales/mail: not valid: " in said.err
+    assert "account/sales/foreign: it bears no status that this version reads" in said.err
+    assert (settled.desk.folder / "out/sales/account-mail.yaml").read_text().startswith("# not valid: ")
+    assert not (settled.desk.folder / "out/sales/account-foreign.yaml").exists()
+
+
+def test_nothing_is_overwritten(settled: Town):
+    settled.desk.run("export", "--out", "out", expect=0)
+    assert "is there already" in settled.desk.run("export", "--out", "out", expect=64).err
+
+
+def test_the_role_plan_is_enough(town: Town, vault: VaultPlace):
+    there = vault.environment()
+    town.desk.run("init-store", "--trust", "tofu", "--loopback", expect=0, **there)
+    value = town.client["client_secret"]
+    town.desk.run("secret", "set", "clients/sales/idp", "client_secret", stdin=value, expect=0, **there)
+    town.desk.run("reconcile", expect=0, **there)
+    there["VAULT_TOKEN"] = RoleLogins(vault).variables_for(("plan",))["VAULT_TOKEN"]
+    assert "kind: Provider" in town.desk.run("export", expect=0, **there).out
