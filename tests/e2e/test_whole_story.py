@@ -128,7 +128,7 @@ def test_two_accounts_from_the_first_plan_to_a_revoked_grant(
     assert oidc_provider.stats()["familiesRevoked"] == 0
 
     # One person takes the access back: suspected at once, named with its remedy, and the other account is untouched.
-    oidc_provider.revoke("ana")
+    assert oidc_provider.revoke("ana@example.com") == 1
     desk.run("refresh", "--force")
     crm, mail = desk.status("sales/crm"), desk.status("sales/mail")
     assert crm["reason"] in ("GrantSuspected", "GrantRevoked")
