@@ -1,7 +1,8 @@
-"""A sandbox that behaves as a base says, with a client and a person of its own: for `reconciler base test --sandbox`.
+"""A sandbox that plays a base from its data, with a client and a person of its own: for `reconciler base test --sandbox`.
 
-Rules: the sandbox speaks the RFCs, so what of a base departs from them in form (other names, other bodies, other paths)
-is taken off before the trial, and said not to have been tried; rotation, grace and lifetimes are the base's.
+Rules: it is what `reconciler sandbox --like` plays, so that names, bodies, paths and parameters that depart from the RFCs are
+tried as the base has them. What a trial of a minute cannot show (a minimum age, where the person is sent back, who they are)
+is taken off; of that, what a base says is listed as not tried.
 """
 
 from __future__ import annotations
@@ -9,48 +10,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from reconciler.decide.authorization import Callback, CallbackRefused
 from reconciler.decide.conformance import Promise, not_tried
 from reconciler.decide.consent_guidance import Guidance
+from reconciler.decide.likeness import likeness
 from reconciler.decide.merge import written_fields
 from reconciler.decide.redirect import RedirectUri
 from reconciler.errors import UsageError
-from reconciler.model.behaviour import Behaviour, ClientAuth, Loopback, Pkce, RedirectRules, Renewal, Rotation
+from reconciler.model.assertion_rules import AssertionRules
+from reconciler.model.behaviour import (
+    Behaviour,
+    ClientAuth,
+    Endpoints,
+    IdentityRules,
+    Loopback,
+    RedirectRules,
+    Renewal,
+)
 from reconciler.model.endpoint import Origin, parse_url
 from reconciler.model.secret import Secret
 
-_FORMS = (
-    "authorization_parameters",
-    "token_parameters",
-    "refresh_parameters",
-    "request",
-    "refresh_request",
-    "exchange_request",
-    "callback",
-    "response",
-    "scopes",
-    "redirect",
-    "identity",
-)
-_SHOWN = (
-    "request",
-    "refreshRequest",
-    "exchangeRequest",
-    "callback",
-    "response",
-    "authorizationParameters",
-    "tokenParameters",
-    "refreshParameters",
-)
-_SCOPES = "profile"
+_SHOWN = ("identity", "accessToken.minAge", "accessToken.lastOfLife")
+_SPOKEN = (ClientAuth.BASIC, ClientAuth.POST, ClientAuth.NONE, ClientAuth.BEARER, ClientAuth.SECRET_AS_USER)
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxStage:
-    issuer: str
     origin: Origin
     client_id: str
     client_secret: Secret | None
@@ -95,74 +82,72 @@ def sandbox_for(behaviour: Behaviour) -> Iterator[SandboxStage]:
             f"the sandbox gives refresh tokens, and this base has none ({behaviour.refresh_token.renewal.value})"
         )
     try:
-        from reconciler.sandbox import Sandbox, SandboxConfig
+        from reconciler.sandbox import Sandbox, SandboxConfig, TokenPolicy
+        from reconciler.sandbox.manners import Manners
+        from reconciler.sandbox.protocol.metadata import AUTH_METHODS
     except ModuleNotFoundError as error:
         raise UsageError(
             "the sandbox is not installed",
             hint="in a checkout: pip install --require-hashes -r requirements/sandbox.txt",
         ) from error
+    played = _played(behaviour)
+    said = likeness("the base", played)
+    policy = {**said["policy"], "min_age_seconds": 0}
     config = SandboxConfig(
-        policy=_policy(behaviour), any_scope=True, pkce_required=behaviour.pkce is Pkce.REQUIRED
+        policy=TokenPolicy.from_json(policy), manners=Manners.from_json(said["manners"]), **said["sandbox"]
     )
     with Sandbox(config) as sandbox:
-        public = behaviour.client_auth is ClientAuth.NONE
-        auth = ClientAuth.NONE if public else _spoken(behaviour.client_auth)
-        method = {ClientAuth.NONE: "none", ClientAuth.POST: "client_secret_post"}.get(
-            auth, "client_secret_basic"
-        )
-        made = sandbox.add_client(auth_method=method)
+        method = config.manners.authentication
+        made = sandbox.add_client(auth_method=method if method in AUTH_METHODS else "client_secret_basic")
         secret = made["client_secret"]
         yield SandboxStage(
-            issuer=sandbox.issuer,
             origin=parse_url(sandbox.issuer, allow_loopback_http=True).origin,
             client_id=made["client_id"],
             client_secret=None if secret is None else Secret(secret),
-            auth=auth,
-            behaviour=_plain(behaviour, auth),
+            auth=played.client_auth,
+            behaviour=played.model_copy(update={"endpoints": _endpoints(behaviour, sandbox.url)}),
             person=ScriptedPerson(),
             left_out=[
-                not_tried(field, "", "the sandbox speaks the RFCs")
-                for field in _SHOWN
-                if any(path == field or path.startswith(f"{field}.") for path in written_fields(behaviour))
+                not_tried(field, "", "a sandbox of a minute cannot show it")
+                for field in _left_out(behaviour, played)
             ],
         )
 
 
-def _plain(behaviour: Behaviour, auth: ClientAuth) -> Behaviour:
-    """Without departures of form."""
-    rfc = Behaviour()
-    update: dict[str, Any] = {name: getattr(rfc, name) for name in _FORMS}
-    update["redirect"] = RedirectRules(loopback=Loopback.IP)
-    update["client_auth"] = auth
-    refresh = behaviour.refresh_token
-    fields = {"lifetime_field": None, "end_field": None, "sends_redirect_uri": False}
-    update["refresh_token"] = refresh.model_copy(update=fields)
+def _played(behaviour: Behaviour) -> Behaviour:
+    """What of it a sandbox at a loopback address can play: no parameters, nobody's identity, and no waiting."""
+    access = behaviour.access_token.model_copy(update={"min_age": None, "last_of_life": None})
+    update: dict[str, Any] = {
+        name: {key: text for key, text in getattr(behaviour, name).items() if "{" not in text}
+        for name in ("authorization_parameters", "token_parameters", "refresh_parameters")
+    }
+    update |= {
+        "access_token": access,
+        "client_auth": behaviour.client_auth if behaviour.client_auth in _SPOKEN else ClientAuth.BASIC,
+        "redirect": RedirectRules(loopback=Loopback.IP),
+        "identity": IdentityRules(),
+        "assertion": AssertionRules(),
+        "issuer": None,
+        "discovery": False,
+        "parameters": {},
+        "api_origins": (),
+    }
     return behaviour.model_copy(update=update)
 
 
-def _spoken(auth: ClientAuth) -> ClientAuth:
-    return ClientAuth.POST if auth is ClientAuth.POST else ClientAuth.BASIC
+def _left_out(behaviour: Behaviour, played: Behaviour) -> list[str]:
+    written = written_fields(behaviour)
+    found = [
+        field for field in _SHOWN if any(path == field or path.startswith(f"{field}.") for path in written)
+    ]
+    return found + (["clientAuth"] if played.client_auth is not behaviour.client_auth else [])
 
 
-def _policy(behaviour: Behaviour) -> Any:
-    from reconciler.sandbox.config import Rotation as Manner
-    from reconciler.sandbox.config import TokenPolicy
-
-    rules, life = behaviour.refresh_token, behaviour.refresh_token.lifetime
-    manner = {
-        Rotation.REUSABLE: Manner.REUSABLE,
-        Rotation.OLD_STAYS_VALID: Manner.OLD_STAYS_VALID,
-        Rotation.SINGLE_USE_WITH_GRACE: Manner.SINGLE_USE_WITH_GRACE,
-    }.get(rules.rotation, Manner.SINGLE_USE)
-    graceful = manner is Manner.SINGLE_USE_WITH_GRACE
-    return TokenPolicy(
-        rotation=manner,
-        grace_seconds=_seconds(rules.grace) or 30 if graceful else 0,
-        access_token_seconds=_seconds(behaviour.access_token.lifetime) or 3600,
-        refresh_idle_seconds=_seconds(life.idle),
-        refresh_absolute_seconds=_seconds(life.absolute),
+def _endpoints(behaviour: Behaviour, url: str) -> Endpoints:
+    return Endpoints(
+        authorization=f"{url}/authorize",
+        token=f"{url}/token",
+        refresh=f"{url}/refresh" if behaviour.endpoints.refresh else None,
+        exchange=f"{url}/exchange" if behaviour.endpoints.exchange else None,
+        revocation=f"{url}/revoke",
     )
-
-
-def _seconds(span: timedelta | None) -> int | None:
-    return None if span is None else int(span.total_seconds())

@@ -73,7 +73,7 @@ def run_trial(
         from reconciler.cli.base_sandbox import sandbox_for
 
         with sandbox_for(found.behaviour) as stage:
-            declared = _declare(name, _rehomed(stage.behaviour, stage.issuer), options=options)
+            declared = _declare(name, stage.behaviour, options=options)
             with _client(session, loopback=True) as client:
                 credentials = ClientCredentials(
                     stage.client_id,

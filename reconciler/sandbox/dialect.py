@@ -47,6 +47,8 @@ class Understanding:
         path = environ["PATH_INFO"]
         if path in _TOKEN_PATHS:
             environ = self._token_request(environ, path)
+        elif path == "/revoke":
+            environ = {**environ, **self._authorization(environ, {}, Shape())}
         elif path.startswith("/api/"):
             environ = {**environ, **self._presented(environ)}
         elif path == "/authorize":

@@ -106,6 +106,15 @@ def test_a_clients_secret_goes_only_where_it_was_said_by_hand(desk: Keyboard):
     assert secret not in said.out + said.err
 
 
+def test_what_departs_from_the_rfcs_is_tried_and_not_left_out(desk: Keyboard):
+    """JSON bodies, other names, no grant_type: the sandbox speaks as the base says, and refuses what does not."""
+    for name in ("notion", "tiktok", "stripe-connect", "rd-station"):
+        said = desk.run("base", "test", name, "--sandbox", "-o", "json", expect=0).json
+        left = {one["field"] for one in said["promises"] if one["verdict"] == "not-tried"}
+        assert not left & {"request", "refreshRequest", "response", "callback"}, left
+        assert said["summary"]["contradicted"] == 0
+
+
 REFRESHED = [name for name in sorted(load_catalogue().bases) if refreshes(name)]
 
 
