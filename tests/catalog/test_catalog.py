@@ -93,6 +93,14 @@ def test_google_needs_offline_access_and_consent_to_give_a_refresh_token():
     assert (google.identity.source, google.identity.claim) == (IdentitySource.ID_TOKEN, "sub")
 
 
+def test_google_can_be_asked_whether_it_accepts_a_token_at_an_origin_that_is_an_apis_already():
+    """`check --live`; at Microsoft userinfo knows tokens for Graph alone, and would call others dead."""
+    where = base("google").endpoints.userinfo
+    assert where is not None
+    assert where.startswith(tuple(f"{origin}/" for origin in base("google").api_origins))
+    assert base("microsoft").endpoints.userinfo is None
+
+
 def test_googles_session_control_is_told_from_a_revoked_grant():
     assert base("google").errors.code_fields == ("error_subtype",)
     assert base("google").errors.table[0].code == "invalid_rapt"
