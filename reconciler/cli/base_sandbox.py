@@ -107,10 +107,7 @@ def sandbox_for(behaviour: Behaviour) -> Iterator[SandboxStage]:
             auth=played.client_auth,
             behaviour=played.model_copy(update={"endpoints": _endpoints(behaviour, sandbox.url)}),
             person=ScriptedPerson(),
-            left_out=[
-                not_tried(field, "", "a sandbox of a minute cannot show it")
-                for field in _left_out(behaviour, played)
-            ],
+            left_out=_left_out(behaviour, played),
         )
 
 
@@ -135,12 +132,17 @@ def _played(behaviour: Behaviour) -> Behaviour:
     return behaviour.model_copy(update=update)
 
 
-def _left_out(behaviour: Behaviour, played: Behaviour) -> list[str]:
+def _left_out(behaviour: Behaviour, played: Behaviour) -> list[Promise]:
     written = written_fields(behaviour)
     found = [
-        field for field in _SHOWN if any(path == field or path.startswith(f"{field}.") for path in written)
+        not_tried(field, "", "a sandbox of a minute cannot show it")
+        for field in _SHOWN
+        if any(path == field or path.startswith(f"{field}.") for path in written)
     ]
-    return found + (["clientAuth"] if played.client_auth is not behaviour.client_auth else [])
+    if played.client_auth is not behaviour.client_auth:
+        why = f"the sandbox's client has a secret, and spoke {played.client_auth.value} in its place"
+        found.append(not_tried("clientAuth", behaviour.client_auth.value, why))
+    return found
 
 
 def _endpoints(behaviour: Behaviour, url: str) -> Endpoints:
