@@ -6,6 +6,7 @@ Pictures go to `tests/web/pictures` (ignored by Git), for people to look at afte
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,6 +63,14 @@ class Person:
         page = self.page
         button = page.get_by_role("button", name=words).or_(page.get_by_role("link", name=words))
         button.first.click()
+
+    def sees(self, words: str) -> None:
+        """Waits for it: a key or a click may still be on its way to the next page."""
+        self.page.locator("main").filter(has_text=words).wait_for()
+
+    def is_at(self, title: str) -> None:
+        """The page with this heading; waited for likewise."""
+        self.page.locator("h1").filter(has_text=re.compile(f"^\\s*{re.escape(title)}\\s*$")).wait_for()
 
     def text(self) -> str:
         return self.page.inner_text("main")

@@ -88,7 +88,7 @@ def test_two_people_connect_their_accounts(
     try:
         ben = people()
         ben.opens(f"{served.url}/accounts/sales/mail")
-        assert ben.title() == "Sign in"
+        ben.is_at("Sign in")
         ben.picture("sign-in")
         assert ben.violations() == []
         ben.presses("Sign in with")
@@ -98,30 +98,30 @@ def test_two_people_connect_their_accounts(
         ben.presses("Continue to")
         allows(ben, "ben@example.com")
         ben.page.wait_for_url("**/result?**")
-        assert ben.title() == "Connected."
+        ben.is_at("Connected.")
 
         link = desk.run(
             "consent-link", "sales/crm", "--accounts-url", served.url, "--print", expect=0
         ).out.strip()
         ana = people(phone=True)
         ana.opens(link)
-        assert "nightly report of deals" in ana.text()
+        ana.sees("nightly report of deals")
         ana.presses("Continue to")
         served.restart()
         allows(ana, "ana@example.com")
         ana.page.wait_for_url("**/result?**")
-        assert ana.title() == "Connected."
-        assert "You may close this page." in ana.text()
+        ana.is_at("Connected.")
+        ana.sees("You may close this page.")
         ana.opens(link)
-        assert ana.title() == "This link was used already."
+        ana.is_at("This link was used already.")
         ana.opens(served.url)
         assert ana.title() == "Sign in", "a link is no login"
 
         ben.opens(served.url)
-        assert ben.title() == "All is well: none of 2 accounts needs you."
+        ben.is_at("All is well: none of 2 accounts needs you.")
         ben.presses("Sign out")
         ben.opens(f"{served.url}/accounts/sales/crm")
-        assert ben.title() == "Sign in"
+        ben.is_at("Sign in")
         assert served.stop() == 0
     finally:
         served.close()
