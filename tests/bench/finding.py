@@ -19,7 +19,7 @@ class Size:
 
     accounts: int = 10_000
     refreshed: int = 1_000
-    rounds: int = 5
+    rounds: int = 4
     warm: int = 1
 
 

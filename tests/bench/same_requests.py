@@ -43,10 +43,27 @@ class Line:
         head = held[:end].lower()
         if not head.startswith(b"http/1.1 200"):
             raise RuntimeError(f"{method} {path}: {head[:20]!r}")
+        body = end + 4
+        if b"transfer-encoding: chunked" in head:
+            return json.loads(self._chunks(held[body:]))
         size = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-        while len(held) < end + 4 + size:
+        while len(held) < body + size:
             held += self._more()
-        return json.loads(held[end + 4 :])
+        return json.loads(held[body:])
+
+    def _chunks(self, held: bytes) -> bytes:
+        """A body in chunks (RFC 9112 §7.1): what Vault sends of longer answers."""
+        whole = b""
+        while True:
+            while (line := held.find(b"\r\n")) < 0:
+                held += self._more()
+            size = int(held[:line].partition(b";")[0], 16)
+            while len(held) < line + 2 + size + 2:
+                held += self._more()
+            if size == 0:
+                return whole
+            whole += held[line + 2 : line + 2 + size]
+            held = held[line + 2 + size + 2 :]
 
     def _more(self) -> bytes:
         arrived = self.sock.recv(65536)
