@@ -43,13 +43,13 @@ class Line:
         head = held[:end].lower()
         if not head.startswith(b"http/1.1 200"):
             raise RuntimeError(f"{method} {path}: {head[:20]!r}")
-        body = end + 4
+        begun = end + 4
         if b"transfer-encoding: chunked" in head:
-            return json.loads(self._chunks(held[body:]))
+            return json.loads(self._chunks(held[begun:]))
         size = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-        while len(held) < body + size:
+        while len(held) < begun + size:
             held += self._more()
-        return json.loads(held[body:])
+        return json.loads(held[begun:])
 
     def _chunks(self, held: bytes) -> bytes:
         """A body in chunks (RFC 9112 §7.1): what Vault sends of longer answers."""
