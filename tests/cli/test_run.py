@@ -86,6 +86,7 @@ def test_it_applies_what_is_declared_takes_up_changes_and_ends_gently(town: Town
         assert "stopping: what was started is finished first" in it.said.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_what_it_cannot_do_is_told_and_not_the_end(town: Town):
     with running(town) as it:

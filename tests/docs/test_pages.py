@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,12 +21,21 @@ PAGES = tuple(read_page(ROOT / file) for file in FILES)
 RUN = tuple(page for page in PAGES if any(block.language == "console" for block in page.blocks))
 
 
-def of_world(world: str) -> list[Page]:
-    return [page for page in RUN if page.world == world]
+QUICK = {"README.md", "docs/guide/first-steps.md", "docs/guide/ci.md", "docs/guide/ten-minutes.md"}
+"""Pages whose commands the quick tier runs; CI runs those of all."""
 
 
 def name_of(page: Page) -> str:
     return str(page.file.relative_to(ROOT))
+
+
+def cases(world: str) -> list[Any]:
+    """The pages that are run in this world."""
+    return [
+        pytest.param(page, id=name_of(page), marks=() if name_of(page) in QUICK else pytest.mark.slow)
+        for page in RUN
+        if page.world == world
+    ]
 
 
 @pytest.fixture
@@ -35,13 +45,13 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     made.close()
 
 
-@pytest.mark.parametrize("page", of_world("plain"), ids=name_of)
+@pytest.mark.parametrize("page", cases("plain"))
 @pytest.mark.timeout(300)
 def test_the_commands_of_a_page_do_what_it_says(page: Page, stage: Stage):
     stage.play(page)
 
 
-@pytest.mark.parametrize("page", of_world("vault"), ids=name_of)
+@pytest.mark.parametrize("page", cases("vault"))
 @pytest.mark.timeout(300)
 def test_the_commands_of_a_page_do_what_it_says_on_a_real_vault(
     page: Page, stage: Stage, start_vault: Callable[[str], VaultServer]
