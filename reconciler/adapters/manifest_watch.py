@@ -12,12 +12,12 @@ import os
 from pathlib import Path
 
 from reconciler.adapters.manifest_files import find_files
-from reconciler.model.limits import MANIFEST_LIMITS, ManifestLimits
+from reconciler.model.limits import MANIFEST_LIMITS
 
 
-def signature_of(root: Path, limits: ManifestLimits = MANIFEST_LIMITS) -> str:
+def signature_of(root: Path) -> str:
     """A digest of what stands there now. UsageError where there is no such path."""
-    found = find_files(root, limits=limits)
+    found = find_files(root, limits=MANIFEST_LIMITS)
     digest = hashlib.sha256()
     for problem in found.problems:
         digest.update(f"{problem}\0".encode("utf-8", "surrogateescape"))

@@ -49,12 +49,10 @@ def load(root: Path, limits: ManifestLimits = MANIFEST_LIMITS) -> Loaded:
     return Loaded(tuple(run.documents), tuple(run.problems), run.unreadable, len(found.files))
 
 
-def load_text(
-    raw: bytes, *, file: str, namespace: str | None = None, limits: ManifestLimits = MANIFEST_LIMITS
-) -> Loaded:
+def load_text(raw: bytes, *, file: str, limits: ManifestLimits = MANIFEST_LIMITS) -> Loaded:
     """The same for bytes that are at hand. `file` is what locations will say."""
     run = _Run(limits)
-    _read_text(raw, file=file, namespace=namespace, run=run)
+    _read_text(raw, file=file, namespace=None, run=run)
     return Loaded(tuple(run.documents), tuple(run.problems), run.unreadable, 1)
 
 

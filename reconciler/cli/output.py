@@ -21,7 +21,6 @@ from reconciler.report import github, json_document, markdown, text
 from reconciler.report.style import Style
 
 _FILE_WIDTH = 110
-FORMATS = ("text", "json", "markdown", "github")
 
 
 def style_of(console: Console) -> Style:

@@ -14,7 +14,7 @@ Pure.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -254,10 +254,3 @@ def _provider(provider: DesiredProvider, seen: ObservedProvider, *, now: datetim
     topic = f"{address}{_SECRET}"
     expiring = None if need is None else _expiring(topic, need, now=now, since=None)
     yield expiring or Matter(topic, address, GOOD)
-
-
-def by_destination(
-    names: tuple[str, ...], matters: tuple[Matter, ...], marks: Marks, *, now: datetime
-) -> Mapping[str, tuple[Notice, ...]]:
-    """Each destination's notices."""
-    return {name: notices_for(name, matters, marks, now=now) for name in names}

@@ -52,7 +52,6 @@ _CONSENT = "reconciler consent {account}"
 _REFRESH = "reconciler refresh {account}"
 _STATUS = "reconciler status --only {account}"
 _PLAN = "reconciler plan --only {account}"
-_RECONCILE = "reconciler reconcile"
 
 REMEDIES: Mapping[Reason, Row] = {
     Reason.NEVER_CONSENTED: Row("never consented", "The owner grants access once, in a browser.", _CONSENT),

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-WEB_KEY_BYTES = 32
-
 
 def derived_key(master: bytes, use: str) -> bytes:
     """32 bytes for `use`."""

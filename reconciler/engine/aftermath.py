@@ -13,7 +13,6 @@ from reconciler.decide.account_view import AccountView
 from reconciler.decide.changes import MAINTENANCE, Action
 from reconciler.decide.diff import attention_of
 from reconciler.decide.health import judge_account
-from reconciler.decide.plan import Plan
 from reconciler.decide.results import Attention, Outcome, Result
 from reconciler.engine.account_phase import Accounts
 from reconciler.engine.observe import observe_account, observe_provider
@@ -28,7 +27,7 @@ from reconciler.model.stored import KeyMetadata, VersionInfo
 _KEPT = frozenset(action.value for action in MAINTENANCE)
 
 
-def attention_after(accounts: Accounts, plan: Plan, results: Sequence[Result]) -> tuple[Attention, ...]:
+def attention_after(accounts: Accounts, results: Sequence[Result]) -> tuple[Attention, ...]:
     """The attention list from the accounts' views as this run left them."""
     run, providers = accounts.run, accounts.providers
     tried = {r.address: r for r in results if r.address in accounts.views and r.action in _KEPT}

@@ -67,7 +67,6 @@ def begin_consent(
     provider: ReadyProvider,
     *,
     redirect_uri: str,
-    lasts: timedelta = CONSENT_LASTS,
     despite_incident: bool = False,
     incremental: bool = False,
 ) -> PendingConsent | Result:
@@ -98,7 +97,7 @@ def begin_consent(
         consent_digest=account.consent_digest,
         provider_digest=provider_fingerprint(provider),
         begun_at=now,
-        expires_at=now + lasts,
+        expires_at=now + CONSENT_LASTS,
     )
 
 

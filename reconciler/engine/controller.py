@@ -62,10 +62,6 @@ class Hands(Protocol):
         """Look at everything, or at these accounts, and be ready to work. StoreError where the store is gone."""
         ...
 
-    def store_time(self) -> datetime:
-        """StoreError where the store is gone."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Cycle:

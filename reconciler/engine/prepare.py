@@ -57,10 +57,10 @@ class Prepared:
         text = self.found.endpoints.get(role)
         return None if text is None else parse_url(text, allow_loopback_http=self.loopback)
 
-    def trusted(self, role: str, *, credential: str | None = None) -> TrustedUrl | None:
-        """The endpoint's URL for what carries the client's (or the named) credential. TrustRefused where it may not."""
+    def trusted(self, role: str) -> TrustedUrl | None:
+        """The endpoint's URL for what carries the client's credential. TrustRefused where it may not."""
         url = self.url(role)
-        return None if url is None else self.permit(url, credential=credential)
+        return None if url is None else self.permit(url)
 
     @property
     def reach(self) -> Reach:

@@ -45,8 +45,8 @@ def ready_provider(
     check_replacement(desired, status, options=options)
     prepared = prepare(run, desired, status=status, trust=trust, ports=ports)
     if desired.registration is Registration.STATIC:
-        return static_client(prepared, status=status, observed=observed, ports=ports, options=options)
-    return _dynamic_client(run, prepared, observed=observed, ports=ports)
+        return static_client(prepared, status=status, ports=ports, options=options)
+    return _dynamic_client(run, prepared, ports=ports)
 
 
 def check_replacement(desired: DesiredProvider, status: ProviderStatus, *, options: RegisterOptions) -> None:
@@ -65,7 +65,6 @@ def static_client(
     prepared: Prepared,
     *,
     status: ProviderStatus | None,
-    observed: ObservedProvider,
     ports: ProviderPorts,
     options: RegisterOptions,
 ) -> ReadyProvider:
@@ -76,21 +75,14 @@ def static_client(
         # What a reference leads to is not shown before it is known to be an id: Git may have moved the reference.
         now = clean(credentials.client_id) if desired.client.id is not None else "another"
         _refuse_client(desired, status, f"its client is now {now}", options=options)
-    ready = ready_with(prepared, credentials, observed=observed)
+    ready = ready_with(prepared, credentials)
     last_good = last_good_credentials(
         desired, status, credentials, version=version, ports=ports, endpoints=prepared.found.endpoints
     )
-    return replace(
-        ready,
-        secret_version=version,
-        last_good=last_good,
-        last_good_version=None if last_good is None or status is None else status.good_secret_version,
-    )
+    return replace(ready, secret_version=version, last_good=last_good)
 
 
-def ready_with(
-    prepared: Prepared, credentials: ClientCredentials, *, observed: ObservedProvider
-) -> ReadyProvider:
+def ready_with(prepared: Prepared, credentials: ClientCredentials) -> ReadyProvider:
     desired = prepared.desired
     pushed = desired.behaviour.pushed_authorization
     return ReadyProvider(
@@ -101,22 +93,19 @@ def ready_with(
         issuer_in_response=prepared.found.issuer_in_response,
         pushes_authorization=prepared.found.pushed_only if pushed is None else pushed,
         signing_algorithms=prepared.found.signing_algorithms,
-        metadata_version=observed.metadata.current_version if observed.metadata else 0,
         redirect_uri=next(iter(desired.redirect_uris), None),
         notes=prepared.found.notes,
     )
 
 
-def _dynamic_client(
-    run: Run, prepared: Prepared, *, observed: ObservedProvider, ports: ProviderPorts
-) -> ReadyProvider:
+def _dynamic_client(run: Run, prepared: Prepared, *, ports: ProviderPorts) -> ReadyProvider:
     stored = run.store.read(run.layout.provider(prepared.desired.address))
     record = None if stored.document is None else RegistrationRecord.from_document(stored.document)
     credentials, version = dynamic_credentials(
         prepared.desired, record, ports=ports, endpoints=prepared.found.endpoints
     )
-    ready = ready_with(prepared, credentials, observed=observed)
-    return replace(ready, secret_version=version, metadata_version=stored.version)
+    ready = ready_with(prepared, credentials)
+    return replace(ready, secret_version=version)
 
 
 def _refuse_client(

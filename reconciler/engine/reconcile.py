@@ -253,7 +253,7 @@ def _not_made(change: Change, plan: Plan) -> Result:
 def _report(accounts: Accounts, plan: Plan, results: Iterable[Result]) -> RunReport:
     root = accounts.providers.desired.root
     told = tuple(_told(result, root=root) for result in results)
-    attention = attention_after(accounts, plan, told)
+    attention = attention_after(accounts, told)
     return RunReport(
         results=told, attention=attention, problems=plan.problems, guards=plan.guards, now=plan.now
     )

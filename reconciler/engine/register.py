@@ -156,7 +156,6 @@ def _apply_static(task: Task, prepared: Prepared) -> tuple[Result, ReadyProvider
     ready = static_client(
         prepared,
         status=_own_status(task),
-        observed=task.observed,
         ports=task.ports,
         options=_passed(task),
     )
@@ -250,7 +249,7 @@ def _finish_dynamic(
     credentials, version = dynamic_credentials(
         desired, read.record, ports=task.ports, endpoints=prepared.found.endpoints
     )
-    ready = replace(ready_with(prepared, credentials, observed=task.observed), secret_version=version)
+    ready = replace(ready_with(prepared, credentials), secret_version=version)
     return _done(task, prepared, version=read.version, warnings=warnings), ready
 
 

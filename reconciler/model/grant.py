@@ -192,9 +192,6 @@ class GrantRecord:
     def with_intent(self, intent: Intent) -> GrantRecord:
         return replace(self, intent=intent, op=Op(intent.op_id, intent.phase))
 
-    def without_intent(self) -> GrantRecord:
-        return replace(self, intent=None)
-
     def to_document(self) -> Document:
         """The stored form; absent things are left out."""
         from reconciler.model.grant_codec import encode_grant

@@ -58,8 +58,5 @@ class ReadyProvider:
     """KV version of the client secret in `client`; None for public and dynamic clients."""
     last_good: ClientCredentials | None = None
     """Credentials of the last version that worked, where that is another one than `secret_version`."""
-    last_good_version: int | None = None
-    metadata_version: int = 0
-    """Version of the provider's record that this was made from."""
     redirect_uri: str | None = None
     notes: tuple[str, ...] = field(default=())

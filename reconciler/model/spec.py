@@ -111,13 +111,9 @@ _SCALAR = ["string", "number", "boolean"]
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
 """Plain `true` or `false`."""
 ReadWhole = BeforeValidator(_whole)
-"""For bounded whole numbers: `Annotated[int, Field(ge=1), ReadWhole]`; the bounds stand first, so that schemas have them."""
-Whole = Annotated[int, ReadWhole]
-"""A whole number in plain decimal digits."""
+"""Plain decimal digits: `Annotated[int, Field(ge=1), ReadWhole]`; bounds stand first, so that schemas have them."""
 ReadNumber = BeforeValidator(_number)
-"""The same for decimal numbers."""
-Number = Annotated[float, ReadNumber]
-"""A decimal number, without exponent."""
+"""The same for decimal numbers, without exponent."""
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),

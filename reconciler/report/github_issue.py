@@ -18,7 +18,6 @@ from reconciler.report.escape import code, prose
 from reconciler.report.markdown_page import Page, Row
 from reconciler.report.words import where
 
-LABEL = "oauth-consent"
 KIND = "attention"
 
 

@@ -54,14 +54,12 @@ class Manners:
     """seconds, milliseconds, or instant (RFC 3339 text)."""
     keep: tuple[str, ...] = ()
     """Identifiers that answers hold besides, dotted."""
-    refresh_lifetime_field: str = ""
     offline: Mapping[str, str] = field(default_factory=dict)
     """What the consent page's request must say for a refresh token to come."""
     offline_scopes: tuple[str, ...] = ()
     callback_code: str = "code"
     callback_keep: tuple[str, ...] = ()
     callback_server: str = ""
-    callback_scope: str = ""
     refusals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """RFC's error -> {status, body}."""
     throttle: Throttle | None = None

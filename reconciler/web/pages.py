@@ -6,7 +6,6 @@ relative and exact; nobody whom no login let in sees more than the frame.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -97,8 +96,3 @@ def message_page(site: Site, said: Refused, *, link: tuple[str, str] | None = No
 def address_with(path: str, parameters: Mapping[str, str]) -> str:
     """`path` with a query, or alone."""
     return f"{path}?{urlencode(parameters)}" if parameters else path
-
-
-def short_digest(text: str) -> str:
-    """A name for something in a page's structure."""
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]

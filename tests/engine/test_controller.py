@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -42,9 +42,6 @@ class Hands:
 
     def fingerprint(self) -> str:
         return f"{id(self.world.desired)}-{self.version}"
-
-    def store_time(self) -> datetime:
-        return self.world.store.server_time()
 
     @contextmanager
     def working(self, desired: Desired, accounts: Collection[Address] | None) -> Iterator[Work]:

@@ -99,12 +99,5 @@ class Clone:
     def catch_up(self) -> None:
         self.git("pull", "--quiet", "--rebase", "origin", "main")
 
-    def start_branch(self, name: str) -> None:
-        self.git("checkout", "--quiet", "-B", name, "origin/main")
-
-    def back_to_main(self) -> None:
-        self.git("fetch", "--quiet", "origin")
-        self.git("checkout", "--quiet", "-B", "main", "origin/main")
-
     def git(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.server.git(*words, at=self.folder, check=check)

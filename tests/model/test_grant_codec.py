@@ -1,6 +1,7 @@
 """A grant record survives its stored form; any document gives a record or RecordInvalid, and no error quotes a secret."""
 
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -85,7 +86,7 @@ def test_absent_things_are_left_out():
 
 def test_an_intent_is_added_beside_what_is_there():
     assert FULL.intent is not None
-    with_intent = FULL.without_intent().with_intent(FULL.intent)
+    with_intent = replace(FULL, intent=None).with_intent(FULL.intent)
     assert with_intent == FULL
     assert "refresh_token" in with_intent.to_document()
 

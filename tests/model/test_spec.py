@@ -1,14 +1,28 @@
 """Scalars as people write them: what each kind of field takes, and that a message never repeats the value."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler.model.spec import Duration, Flag, Line, Moment, Number, Plain, Quoted, Text, Whole, Window
+from reconciler.model.spec import (
+    Duration,
+    Flag,
+    Line,
+    Moment,
+    Plain,
+    Quoted,
+    ReadNumber,
+    ReadWhole,
+    Text,
+    Window,
+)
+
+Whole = Annotated[int, ReadWhole]
+Number = Annotated[float, ReadNumber]
 
 
 def read(kind: Any, value: object) -> Any:

@@ -166,10 +166,6 @@ class OidcServer:
         """The next `times` requests to `path` meet a fault: status, headers, body, drop, delay, skip, grant."""
         self._tell("faults", [{"path": path, "times": times, **fault}])
 
-    def heal(self) -> None:
-        """No more faults."""
-        self._tell("faults", [])
-
     # --------------------------------------------------------------------------------------------- looking at it
 
     def stats(self) -> dict[str, Any]:

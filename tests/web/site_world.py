@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -146,7 +145,3 @@ def asked(url: str) -> dict[str, str]:
 def heading(response: TestResponse) -> str:
     found = re.search(r"<h1>(.*?)</h1>", response.text, re.DOTALL)
     return "" if found is None else found[1].strip()
-
-
-def folder_of(desk: Keyboard) -> Path:
-    return desk.folder / "manifests"
