@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from reconciler.decide.digests import account_digests
-from reconciler.decide.incidents import Stage, admission
-from reconciler.decide.timing import Timing, assess_account, idle_limit
+from reconciler.decide.incidents import standing_incident
+from reconciler.decide.timing import Timing, allowed_from, assess_account, idle_limit
 from reconciler.model.behaviour import AccessTokenRules, RefreshTokenRules, ScopeRules
 from reconciler.model.desired import DesiredAccount, DesiredProvider
 from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
@@ -80,11 +80,10 @@ class AccountView:
 
     @cached_property
     def circuit(self) -> Circuit | None:
-        """The provider's open incident; None where it is so old that each account is judged for itself."""
+        """The provider's open incident, where it outranks what is known of the account itself."""
         observed = self.provider_observed
         circuit = observed.status.circuit if observed and observed.status else None
-        passes = admission(circuit, now=self.now, limits=self.limits).stage is Stage.PASS
-        return None if passes else circuit
+        return standing_incident(circuit, now=self.now, limits=self.limits)
 
     # ------------------------------------------------------------------------------------------------------- time
 
@@ -103,6 +102,21 @@ class AccountView:
             window=self.account.window if self.account else None,
             due_within=self.due_within,
             limits=self.limits,
+        )
+
+    @property
+    def may_be_refreshed_from(self) -> datetime | None:
+        """From when on the provider lets the published token be refreshed, however much somebody wants it; None: at any
+        time."""
+        rules = self._access_rules
+        if self.published is None or (rules.min_age is None and rules.last_of_life is None):
+            return None
+        issued_at = self.published.created_time
+        return allowed_from(
+            issued_at,
+            issued_at + self._lifetime,
+            min_age=rules.min_age,
+            last_of_life=rules.last_of_life,
         )
 
     @property

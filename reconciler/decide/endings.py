@@ -10,7 +10,7 @@ Rules (DESIGN §6):
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from reconciler.decide.grant_end import renewed_end
 from reconciler.decide.grant_writes import Newer, NotStored, Settled, Stored, commit, release, settled
@@ -28,7 +28,7 @@ from reconciler.decide.refresh_effects import (
     Steps,
     grant_of,
 )
-from reconciler.decide.timing import assess_account
+from reconciler.decide.timing import allowed_from, assess_account
 from reconciler.decide.token_response import TokenError, granted_scopes
 from reconciler.decide.verdicts import may_try_from, next_verdict, speaks_of_grant, standing_verdict
 from reconciler.model.grant import GrantRecord, Phase, TokenSet
@@ -86,8 +86,10 @@ def _is_fresh(task: RefreshTask, tokens: TokenSet, *, now: datetime, waited: boo
         limits=task.limits,
     )
     if task.force and not waited:
-        # The provider's own minimum age is no threshold of ours: a younger token is refused.
-        return now < issued_at + (task.behaviour.access_token.min_age or timedelta(0))
+        access = task.behaviour.access_token
+        return now < allowed_from(
+            issued_at, tokens.expires_at, min_age=access.min_age, last_of_life=access.last_of_life
+        )
     return not timing.due
 
 

@@ -7,6 +7,8 @@ Rules:
 - refused grants: five or more, and a fifth of the provider's accounts, in one run. Its accounts are held, three are
   probed after an hour; still refused after a day an administrator is asked, and after another day each account is
   judged for itself again;
+- no clear answer (a deadline that passed, no connection, a busy or broken server) from five in a row: an incident too,
+  whose later runs begin with one probe; it says nothing of any account, and any clear answer ends it, a refusal as well;
 - one success closes any circuit: the client is known there, and grants work.
 Pure: what was seen in a run is a Tally, what is known from before is a Circuit.
 """
@@ -58,6 +60,8 @@ class Stage(Enum):
     OPEN = auto()
     """Nobody, until its probe is due."""
     PROBE = auto()
+    SILENT = auto()
+    """Nobody for a while, then one probe: too many in a row got no clear answer."""
     PASS = auto()
     """Everybody: there is no incident, or it is so old that each account is judged for itself."""
 
@@ -75,6 +79,13 @@ def admission(circuit: Circuit | None, *, now: datetime, limits: RefreshLimits) 
     if now < circuit.probe_at:
         return Admission(Stage.OPEN)
     return Admission(Stage.PROBE, limits.incident_probes if _is_grants(circuit) else _PROBES_OF_CLIENT)
+
+
+def standing_incident(circuit: Circuit | None, *, now: datetime, limits: RefreshLimits) -> Circuit | None:
+    """The incident that outranks what a provider's accounts say of themselves. One that is so old that each is judged for
+    itself does not, nor does a silence: it only spares calls, and hides nobody who needs a person."""
+    silent = circuit is not None and circuit.judge is ErrorClass.TRANSIENT
+    return None if silent or admission(circuit, now=now, limits=limits).stage is Stage.PASS else circuit
 
 
 def is_mass_refusal(tally: Tally, limits: RefreshLimits) -> bool:
@@ -100,6 +111,30 @@ def opened_by(tally: Tally, *, now: datetime, limits: RefreshLimits, finished: b
             ErrorClass.NEEDS_CONSENT, Reason.PROVIDER_INCIDENT, now, probe_at, tally.code, refusals
         )
     return None
+
+
+def is_silence(error: TokenError) -> bool:
+    """Neither tokens nor a clear refusal: it says nothing of client or grant, and much of the provider if it goes on."""
+    return error.judge is ErrorClass.TRANSIENT or (not error.definite and error.refresh_token is None)
+
+
+def silence_reason(last: TokenError | None) -> Reason:
+    """Why accounts of a provider are held that gives no clear answer; `last` is what came instead of one."""
+    busy = last is not None and last.reason is Reason.RATE_LIMITED
+    return Reason.RATE_LIMITED if busy else Reason.PROVIDER_UNREACHABLE
+
+
+def silenced_by(last: TokenError | None, *, accounts: int, now: datetime) -> Circuit | None:
+    """The circuit that a run leaves behind in which so many `accounts` in a row got no clear answer; 0: none."""
+    if not accounts or last is None:
+        return None
+    probe_at = now + (last.retry_after or timedelta(0))
+    return Circuit(ErrorClass.TRANSIENT, silence_reason(last), now, probe_at, last.code, accounts)
+
+
+def still_silent(circuit: Circuit, last: TokenError, *, now: datetime) -> Circuit:
+    """`circuit` after a probe that got no clear answer either: left alone for as long as the provider asked."""
+    return circuit if last.retry_after is None else replace(circuit, probe_at=now + last.retry_after)
 
 
 def after_probes(circuit: Circuit, tally: Tally, *, now: datetime, limits: RefreshLimits) -> Circuit | None:

@@ -32,12 +32,14 @@ from reconciler.model.duration import format_instant
 from reconciler.model.names import Address
 from reconciler.model.notified import Marks
 from reconciler.model.observed import Observed, ObservedProvider
-from reconciler.model.state import AccountState, Reason
+from reconciler.model.state import AccountState, ErrorClass, Reason
+from reconciler.model.status import Circuit
 
 STEPS = (30, 14, 7, 1)
 """Days before a date on which it is told."""
 GOOD = "good"
 _QUARTER = 4
+_OUTAGE = timedelta(hours=1)
 _SECRET = "#client-secret"
 
 
@@ -234,7 +236,7 @@ def _expiring(topic: str, need: Need, *, now: datetime, since: datetime | None) 
 def _provider(provider: DesiredProvider, seen: ObservedProvider, *, now: datetime) -> Iterator[Matter]:
     address = provider.address
     circuit = seen.status.circuit if seen.status else None
-    if circuit is None:
+    if circuit is None or _is_passing(circuit, now=now):
         yield Matter(str(address), address, GOOD, message="its incident is over", provider=str(address))
     else:
         remedy = remedy_for(circuit.reason, address, provider=address, behaviour=provider.behaviour)
@@ -254,3 +256,8 @@ def _provider(provider: DesiredProvider, seen: ObservedProvider, *, now: datetim
     topic = f"{address}{_SECRET}"
     expiring = None if need is None else _expiring(topic, need, now=now, since=None)
     yield expiring or Matter(topic, address, GOOD)
+
+
+def _is_passing(circuit: Circuit, *, now: datetime) -> bool:
+    """No clear answers for a while: what ends by itself within the hour is nobody's concern."""
+    return circuit.judge is ErrorClass.TRANSIENT and now - circuit.since < _OUTAGE

@@ -150,6 +150,15 @@ def incident_result(reason: Reason, address: Address, *, location: Location | No
     )
 
 
+def silence_result(reason: Reason, address: Address, *, lives_on: bool, location: Location | None) -> Result:
+    """Held, without a call, since its provider gave others no clear answer: as passing as what they met."""
+    held = incident_result(reason, address, location=location)
+    words = "is too busy" if reason is Reason.RATE_LIMITED else "gives no clear answers"
+    return replace(
+        held, message=f"not tried: its provider {words}", hint=_LATER_HINT, code=0 if lives_on else 4
+    )
+
+
 def _held(result: Result, ended: Conclusion, shown: Shown) -> Result:
     if ended.reason is Reason.REFRESH_UNCLEAR:
         line = f"the last answer was unclear; tried again {_at(ended.not_before, shown)}"

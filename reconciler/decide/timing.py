@@ -5,7 +5,8 @@ Rules, `life` being the access token's:
 - hard  = min(5 min, life/4): past it even `token` refreshes by itself;
 - due when what remains ≤ min(life/2, max(aging, the account's window, `--due-within`)): a five-minute token is due
   after half its life, and no setting makes a token due from birth;
-- never younger than the base's minimum age, nor before the last part of its life, which some providers enforce;
+- never younger than the base's minimum age, nor before the last part of its life, which some providers enforce: that is
+  kept to whatever else is asked for;
 - where a refresh ends the running token at once, the token counts as aging only when it is hard: workloads hold it;
 - a grant that dies of idleness is used at a quarter of its limit at the latest, a little earlier for each account
   in its own way, so that accounts that were consented together do not come together.
@@ -83,9 +84,7 @@ def assess(
     if dies_at_refresh:
         aging_span = hard(life)
     wanted = max(aging_span, window or timedelta(0), due_within or timedelta(0))
-    youngest = issued_at + (min_age or timedelta(0))
-    if last_of_life is not None:
-        youngest = max(youngest, expires_at - last_of_life)
+    youngest = allowed_from(issued_at, expires_at, min_age=min_age, last_of_life=last_of_life)
     due_at = max(expires_at - min(life / 2, wanted), youngest)
     keep_alive_at = _keep_alive(refresh_idle, issued_at, youngest=youngest, jitter=jitter)
     if keep_alive_at is not None:
@@ -101,6 +100,18 @@ def assess(
         expires_at=expires_at,
         keep_alive_at=keep_alive_at,
     )
+
+
+def allowed_from(
+    issued_at: datetime,
+    expires_at: datetime,
+    *,
+    min_age: timedelta | None,
+    last_of_life: timedelta | None,
+) -> datetime:
+    """From when on the provider itself lets this token be refreshed. No threshold of ours: `--force` keeps to it too."""
+    youngest = issued_at + (min_age or timedelta(0))
+    return youngest if last_of_life is None else max(youngest, expires_at - last_of_life)
 
 
 def _keep_alive(

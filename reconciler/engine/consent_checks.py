@@ -7,7 +7,7 @@ since the person's minutes would be spent on a refusal, unless it is said that t
 from __future__ import annotations
 
 from reconciler.decide.consent_words import not_for_a_person, provider_held
-from reconciler.decide.incidents import Stage, admission
+from reconciler.decide.incidents import standing_incident
 from reconciler.decide.results import Result
 from reconciler.engine.preflight import check_may_store
 from reconciler.engine.publish import check_ownership
@@ -41,8 +41,7 @@ def check_before_asking(
 def _held(run: Run, account: DesiredAccount, provider: ReadyProvider) -> Result | None:
     stands = run.store.read_metadata(run.layout.provider(provider.desired.address))
     status = None if stands is None else ProviderStatus.from_metadata(stands.custom)
-    circuit = None if status is None else status.circuit
     now = run.clock.now()
-    if circuit is None or admission(circuit, now=now, limits=run.limits).stage is Stage.PASS:
-        return None
-    return provider_held(account, circuit, now=now)
+    on_record = None if status is None else status.circuit
+    circuit = standing_incident(on_record, now=now, limits=run.limits)
+    return None if circuit is None else provider_held(account, circuit, now=now)

@@ -81,6 +81,15 @@ class _Lines(Generic[_T]):
         if line:
             heappush(self._ready, (line[0][0], provider))
 
+    def bring_forward(self) -> Job[_T]:
+        """The least urgent in the line of what `next` gave becomes its first."""
+        line = self._lines[self._ready[0][1]]
+        at = next((n for n in reversed(range(len(line))) if not line[n][1].after_incident), 0)
+        last = line[at]
+        del line[at]
+        line.appendleft(last)
+        return last[1]
+
     def set_aside(self) -> None:
         """The line of what `next` gave has to wait."""
         self._aside.add(heappop(self._ready)[1])
@@ -112,6 +121,7 @@ class Dispatcher(Generic[_T]):
     is_over: Callable[[], bool]
     _next_start: dict[Address, float] = field(default_factory=dict)
     _started: dict[Address, deque[float]] = field(default_factory=dict)
+    _later: set[Address] = field(default_factory=set)
 
     def run_all(self, jobs: Sequence[Job[_T]], executor: Executor) -> dict[Address, _T | NotRun]:
         """`jobs` in the order of urgency. Every job is in the answer."""
@@ -130,6 +140,8 @@ class Dispatcher(Generic[_T]):
                 self.run.clock.sleep(_IDLE_POLL)
                 waiting.call_all(self.desks)
             waiting.call_all(paced)
+            waiting.call_all(self._later)
+            self._later.clear()
         return done
 
     def _start_some(
@@ -142,7 +154,7 @@ class Dispatcher(Generic[_T]):
         """Start what may start, end what may not; what is left has to wait."""
         while len(running) < self.run.jobs and (job := waiting.next()) is not None:
             desk = self.desks[job.provider]
-            match desk.next_word():
+            match desk.next_word(self.run.clock.monotonic()):
                 case Word.HOLD:
                     done[job.address] = NotRun.NOT_NEEDED if job.after_incident else NotRun.HELD
                     waiting.take()
@@ -153,11 +165,16 @@ class Dispatcher(Generic[_T]):
                     else:
                         done[job.address] = NotRun.NOT_NEEDED
                         waiting.take()
-                case Word.START if self._may_start(job.provider, desk):
+                case Word.START | Word.PROBE as word if self._may_start(job.provider, desk):
+                    if word is Word.PROBE:
+                        job = waiting.bring_forward()
                     desk.start()
                     running[executor.submit(_at_desk, desk, job.do)] = job
                     waiting.take()
-                case Word.START | Word.WAIT:
+                case Word.LATER:
+                    self._later.add(job.provider)
+                    waiting.set_aside()
+                case Word.START | Word.PROBE | Word.WAIT:
                     waiting.set_aside()
 
     def _may_start(self, provider: Address, desk: Desk) -> bool:

@@ -19,7 +19,8 @@ from datetime import datetime, timedelta
 
 from reconciler.decide.account_view import AccountView
 from reconciler.decide.health import Health, judge_account
-from reconciler.decide.refresh_results import REFRESH, failed_result, incident_result
+from reconciler.decide.incidents import lives_past_next_run
+from reconciler.decide.refresh_results import REFRESH, failed_result, incident_result, silence_result
 from reconciler.decide.results import Outcome, Result
 from reconciler.engine.circuit import Desk
 from reconciler.engine.dispatch import Dispatcher, Job, NotRun
@@ -100,24 +101,26 @@ def _circuit(observed: ObservedProvider) -> Circuit | None:
     return observed.status.circuit if observed.status else None
 
 
-def _judge(run: Run, item: RefreshWork, *, clock: StoreClock, due_within: timedelta | None) -> Health:
-    """The account's own health, whatever its provider's circuit says: who may be tried is the desk's question."""
+def _view(run: Run, item: RefreshWork, *, clock: StoreClock, due_within: timedelta | None) -> AccountView:
+    """The account by itself, whatever its provider's circuit says: who may be tried is the desk's question."""
     provider = item.provider_observed
     if provider.status is not None and provider.status.circuit is not None:
         provider = replace(provider, status=replace(provider.status, circuit=None))
-    return judge_account(
-        AccountView(
-            address=item.account.address,
-            account=item.account,
-            observed=item.observed,
-            provider=item.provider.desired,
-            provider_observed=provider,
-            now=clock.now(),
-            owner=run.owner,
-            due_within=due_within,
-            limits=run.limits,
-        )
+    return AccountView(
+        address=item.account.address,
+        account=item.account,
+        observed=item.observed,
+        provider=item.provider.desired,
+        provider_observed=provider,
+        now=clock.now(),
+        owner=run.owner,
+        due_within=due_within,
+        limits=run.limits,
     )
+
+
+def _judge(run: Run, item: RefreshWork, *, clock: StoreClock, due_within: timedelta | None) -> Health:
+    return judge_account(_view(run, item, clock=clock, due_within=due_within))
 
 
 def _choose(
@@ -126,9 +129,10 @@ def _choose(
     """What is to be tried, most urgent first; True: only if its provider's incident turns out to be over."""
     ranked: list[tuple[bool, datetime, Address, RefreshWork]] = []
     for item in work:
-        health = _judge(run, item, clock=clock, due_within=due_within)
-        rank = health.urgency or clock.now()
-        if health.due or (force and _may_be_forced(item, health, now=clock.now())):
+        view = _view(run, item, clock=clock, due_within=due_within)
+        health = judge_account(view)
+        rank = health.urgency or view.now
+        if health.due or (force and _may_be_forced(view, health)):
             ranked.append((False, rank, item.account.address, item))
         elif _fell_in_incident(item, health):
             ranked.append((True, rank, item.account.address, item))
@@ -138,16 +142,13 @@ def _choose(
     return [(item, after_incident) for after_incident, _, _, item in ranked]
 
 
-def _may_be_forced(item: RefreshWork, health: Health, *, now: datetime) -> bool:
+def _may_be_forced(view: AccountView, health: Health) -> bool:
+    """What the provider itself asks for is no threshold of ours: `--force` keeps to it (DESIGN §6, "When")."""
     if health.state in _UNTOUCHABLE or health.reason in _NOTHING_THERE:
         return False
-    youngest = item.provider.desired.behaviour.access_token.min_age
-    newest = item.observed.tokens.newest if item.observed.tokens else None
-    if youngest is not None and newest is not None and newest.alive and now < newest.created_time + youngest:
-        # The provider's own minimum age is no threshold of ours either: that is how some count (Zoho).
-        return False
-    # A provider that asked to be left alone is left alone: that is no threshold of ours.
-    return health.reason is not Reason.RATE_LIMITED
+    # Some refuse a token that is too young (Zoho), others one that is not old enough (Exact).
+    allowed = view.may_be_refreshed_from
+    return (allowed is None or view.now >= allowed) and health.reason is not Reason.RATE_LIMITED
 
 
 def _fell_in_incident(item: RefreshWork, health: Health) -> bool:
@@ -219,7 +220,10 @@ def _refresh_chosen(
         ended = dispatcher.run_all(jobs, threads)
     _record_desks(run, desks, now=clock.now())
     for item, _ in allowed:
-        result = _shown(ended[item.account.address], item, desks=desks, watch=watch)
+        desk, came = desks[item.provider.desired.address], ended[item.account.address]
+        result = _shown(came, item, desk=desk, watch=watch)
+        if came is NotRun.HELD and desk.is_silent:
+            result = _held_in_silence(run, item, desk=desk, clock=clock, due_within=due_within)
         if result is not None:
             results[item.account.address] = result
     return results
@@ -243,16 +247,13 @@ def _desks(
     }
 
 
-def _shown(
-    ended: Result | NotRun, item: RefreshWork, *, desks: dict[Address, Desk], watch: StoreWatch
-) -> Result | None:
+def _shown(ended: Result | NotRun, item: RefreshWork, *, desk: Desk, watch: StoreWatch) -> Result | None:
     address, location = item.account.address, item.account.location
     if isinstance(ended, Result):
         return ended
     match ended:
         case NotRun.HELD:
-            reason = desks[item.provider.desired.address].hold_reason
-            return incident_result(reason, address, location=location)
+            return incident_result(desk.hold_reason, address, location=location)
         case NotRun.STOPPED if watch.error is not None:
             return failed_result(watch.error, address, location=location)
         case NotRun.STOPPED:
@@ -267,6 +268,15 @@ def _shown(
             )
         case NotRun.NOT_NEEDED:
             return None
+
+
+def _held_in_silence(
+    run: Run, item: RefreshWork, *, desk: Desk, clock: StoreClock, due_within: timedelta | None
+) -> Result:
+    health = _judge(run, item, clock=clock, due_within=due_within)
+    lives_on = lives_past_next_run(health.access_expires_at, now=clock.now(), due_within=due_within)
+    account = item.account
+    return silence_result(desk.hold_reason, account.address, lives_on=lives_on, location=account.location)
 
 
 def _record_desks(run: Run, desks: dict[Address, Desk], *, now: datetime) -> None:

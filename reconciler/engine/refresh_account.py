@@ -9,7 +9,8 @@ Rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import threading
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from reconciler.decide.incidents import lives_past_next_run
@@ -20,7 +21,7 @@ from reconciler.decide.results import Outcome, Result
 from reconciler.decide.rotation import refresh
 from reconciler.decide.token_response import TokenError, granted_scopes
 from reconciler.decide.trust import grants_taken_along
-from reconciler.engine.circuit import Desk, speaks_of_provider
+from reconciler.engine.circuit import Desk, tell
 from reconciler.engine.consented import removal_of
 from reconciler.engine.drive import Hands, pause
 from reconciler.engine.frozen import held_back
@@ -48,6 +49,8 @@ class AccountRefresh:
     watch: StoreWatch
     due_within: timedelta | None
     force: bool
+    _asked: threading.Event = field(default_factory=threading.Event)
+    """Set once something was sent to the provider."""
 
     def result(self) -> Result:
         """Do it and say what happened. Never raises."""
@@ -70,6 +73,8 @@ class AccountRefresh:
                 location=account.location,
                 code=1,
             )
+        if not self._asked.is_set():
+            self.desk.note_not_asked()
         self.run.events.info(
             "refresh.account",
             address=str(account.address),
@@ -84,7 +89,7 @@ class AccountRefresh:
         held = held_back(self.run, self.work)
         if held is not None:
             return held
-        call = TokenCall(self.run, self.work.provider, self.clock)
+        call = TokenCall(self.run, self.work.provider, self.clock, self._asked.set)
         last_good = self.desk.prefers_last_good
 
         noted: list[TokenError] = []
@@ -105,7 +110,7 @@ class AccountRefresh:
         )
         ended = hands.drive(refresh(self._task()))
         ended = replace(ended, last_good_used=ended.last_good_used or last_good)
-        self._tell_desk(ended, noted=bool(noted))
+        tell(self.desk, ended, noted=bool(noted), now=self.clock.now())
         self.watch.note(ended.trouble)
         proof = prove_import(self.run, self.work, ended, now=self.clock.now())
         if proof.refused is not None:
@@ -150,22 +155,14 @@ class AccountRefresh:
             lifetime = access.lifetime or self.run.limits.default_lifetime
         return Published(lifetime, newest.created_time)
 
-    def _tell_desk(self, ended: Conclusion, *, noted: bool) -> None:
-        if ended.ending is Ending.REFRESHED:
-            self.desk.note_success(last_good_used=ended.last_good_used)
-        elif ended.error is not None and speaks_of_provider(ended.error):
-            self.desk.note_refused(ended.error, self.clock.now())
-        elif ended.error is not None and ended.error.definite and not noted:
-            self.desk.note_other_refusal()
-
     # ---------------------------------------------------------------------------------------- without a grant
 
     def _own(self) -> Result:
         account, provider = self.work.account, self.work.provider
-        call = TokenCall(self.run, provider, self.clock)
+        call = TokenCall(self.run, provider, self.clock, self._asked.set)
         obtained = obtain(call, account, prefers_last_good=self.desk.prefers_last_good)
         ended = obtained.conclusion
-        self._tell_desk(ended, noted=False)
+        tell(self.desk, ended, noted=False, now=self.clock.now())
         version, expires_at = self._publish(ended)
         old = self._old_status()
         said = after_client_credentials(

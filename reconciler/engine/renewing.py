@@ -92,8 +92,8 @@ def _may_be_hastened(view: AccountView, health: Health) -> bool:
         return False
     if health.not_before is not None or view.circuit is not None or view.published is None:
         return False
-    youngest = view.provider.behaviour.access_token.min_age if view.provider else None
-    return view.published.created_time + (youngest or timedelta(0)) <= view.now
+    allowed = view.may_be_refreshed_from
+    return allowed is None or allowed <= view.now
 
 
 def _raise_unless_done(report: RunReport, account: Address) -> None:

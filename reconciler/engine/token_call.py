@@ -7,6 +7,7 @@ nothing renews is shown to a page of the API instead, where the base names one, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from reconciler.decide.client_assertion import bearer_form, sent_with
@@ -24,13 +25,18 @@ from reconciler.model.secret import Secret
 from reconciler.model.state import GrantType
 
 
+def _nobody() -> None:
+    """Nobody counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class TokenCall:
-    """One provider's token endpoint, as this run may use it."""
+    """One provider's token endpoint, as this run may use it. `on_request` hears of every request before it is sent."""
 
     run: Run
     provider: ReadyProvider
     clock: StoreClock
+    on_request: Callable[[], None] = _nobody
 
     def refresh(self, call: Exchange, *, last_good: bool) -> TokenSet | TokenError:
         """Present a refresh token. `last_good`: with the client credentials that last worked."""
@@ -46,6 +52,7 @@ class TokenCall:
             form["scope"] = behaviour.scopes.separator.join(call.scopes)
         if behaviour.refresh_token.sends_redirect_uri:
             form["redirect_uri"] = call.redirect_uri or self.provider.redirect_uri or ""
+        self.on_request()
         outcome = self.run.endpoint.post(
             self.provider.endpoints.refresh,
             form=form,
@@ -66,6 +73,7 @@ class TokenCall:
             form["grant_type"] = "client_credentials"
             if account.scopes and behaviour.scopes.in_request:
                 form["scope"] = behaviour.scopes.separator.join(account.scopes)
+        self.on_request()
         outcome = self.run.endpoint.post(
             self.provider.endpoints.token,
             form=form,
@@ -80,6 +88,7 @@ class TokenCall:
             return still_good(
                 call.refresh_token, behaviour=behaviour, now=self.clock.now(), limits=self.run.limits
             )
+        self.on_request()
         outcome = self.run.endpoint.get(
             replace(page, url=with_kept(page.url, call.kept)),
             bearer=call.refresh_token,

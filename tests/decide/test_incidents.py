@@ -1,5 +1,6 @@
 """When refusals are the provider's: circuits that open, let probes through, and close (DESIGN §6)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,12 @@ from reconciler.decide.incidents import (
     admission,
     after_probes,
     is_mass_refusal,
+    is_silence,
     lives_past_next_run,
     opened_by,
+    silenced_by,
+    standing_incident,
+    still_silent,
 )
 from reconciler.model.limits import REFRESH_LIMITS
 from reconciler.model.state import ErrorClass, Reason
@@ -130,3 +135,39 @@ def test_a_failure_is_a_warning_while_the_token_outlives_the_next_run(left, due_
 
 def test_without_a_published_token_nothing_outlives_the_next_run():
     assert not lives_past_next_run(None, now=T0, due_within=None)
+
+
+def silent(*, judge=ErrorClass.TRANSIENT, reason=Reason.PROVIDER_UNREACHABLE, **more):
+    return error(judge, reason, code="", definite=False, **more)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "silence"),
+    [
+        (silent(), True),
+        (silent(judge=ErrorClass.UNKNOWN, reason=Reason.REFRESH_UNCLEAR), True),
+        (error(ErrorClass.TRANSIENT, Reason.RATE_LIMITED, code="slow_down"), True),
+        (error(ErrorClass.UNKNOWN, Reason.REFRESH_UNCLEAR, code="odd"), False),
+        (INVALID_CLIENT, False),
+        (INVALID_GRANT, False),
+        (INVALID_REQUEST, False),
+    ],
+)
+def test_a_silence_is_neither_tokens_nor_a_clear_refusal(refusal, silence):
+    assert is_silence(refusal) is silence
+
+
+def test_a_silence_on_record_lets_one_probe_through_and_hides_nothing_of_an_account():
+    circuit = silenced_by(silent(), accounts=5, now=T0)
+    assert circuit is not None
+    assert admission(circuit, now=T0, limits=REFRESH_LIMITS).probes == 1
+    assert standing_incident(circuit, now=T0, limits=REFRESH_LIMITS) is None
+    assert standing_incident(incident(), now=T0, limits=REFRESH_LIMITS) is not None
+
+
+def test_a_probe_without_an_answer_leaves_a_silence_as_it_is_or_for_as_long_as_the_provider_asks():
+    circuit = silenced_by(silent(), accounts=5, now=T0)
+    assert circuit is not None
+    assert still_silent(circuit, silent(), now=T0 + HOUR) == circuit
+    asked = replace(silent(), retry_after=HOUR)
+    assert still_silent(circuit, asked, now=T0 + HOUR).probe_at == T0 + 2 * HOUR

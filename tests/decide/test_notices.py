@@ -190,6 +190,16 @@ def test_a_providers_incident_is_told_and_its_end():
     assert [n.kind for n in listener.looks(*provider_matters())] == [K.RECOVERED]
 
 
+def test_a_silence_is_told_once_it_has_lasted_an_hour():
+    def silent(since):
+        return circuit(ErrorClass.TRANSIENT, Reason.PROVIDER_UNREACHABLE, since=since)
+
+    listener = Listener()
+    assert listener.looks(*provider_matters(circuit=silent(HOUR / 2))) == []
+    assert [n.kind for n in listener.looks(*provider_matters(circuit=silent(HOUR)))] == [K.INCIDENT]
+    assert [n.kind for n in listener.looks(*provider_matters())] == [K.RECOVERED]
+
+
 def test_a_client_secret_that_ends_is_told_beside_an_incident():
     refused = circuit(ErrorClass.CLIENT, Reason.CLIENT_REFUSED)
     said = provider_matters(circuit=refused, client_secret_expires_at=NOW + 5 * DAY)

@@ -1,8 +1,9 @@
 """What is the provider's incident and no account's: clients, requests, scopes, secrets (DESIGN §6, classification)."""
 
 from reconciler.decide.results import Outcome
+from reconciler.model.secret import Document
 from reconciler.model.state import AccountState, ErrorClass, Reason
-from tests.engine.refresh_world import MINUTE, SOON, RefreshWorld, client_with, due
+from tests.engine.refresh_world import LAYOUT, MINUTE, SOON, RefreshWorld, client_with, due
 from tests.simulators.token_endpoint import answer
 
 
@@ -92,3 +93,39 @@ def test_a_scope_refused_twice_needs_an_administrator():
     world.refresh_one()
     status = world.account_status(drive)
     assert (status.state, status.reason) == (AccountState.NEEDS_ADMIN, Reason.SCOPE_REFUSED)
+
+
+def test_a_probe_that_ended_before_the_provider_was_asked_is_none():
+    """Else one record that cannot be read, always the most urgent, would hold its provider's other accounts for ever."""
+    world = RefreshWorld()
+    broken = world.consented("team/a")
+    for number in range(4):
+        world.consented(f"team/n{number}")
+    world.clock.advance(SOON)
+    world.server.clients["client"] = "another"
+    world.refresh(run=world.make_run(jobs=1))
+    assert world.provider_status().circuit is not None
+    path = LAYOUT.grant(broken.address)
+    world.store.write(path, Document({"odd": "1"}), cas=world.store.read(path).version)
+    world.server.clients["client"] = "client-secret"
+    world.clock.advance(MINUTE)
+    results = world.refresh(run=world.make_run(jobs=1))
+    assert [result.outcome for result in results] == ["failed", "done", "done", "done", "done"]
+    assert world.provider_status().circuit is None
+
+
+def test_a_client_that_works_again_does_not_hide_a_mass_of_refused_grants():
+    world = RefreshWorld()
+    for number in range(12):
+        world.consented(f"team/n{number:02}")
+    world.clock.advance(SOON)
+    world.server.clients["client"] = "another"
+    world.refresh(run=world.make_run(jobs=1))
+    world.server.clients["client"] = "client-secret"
+    for account in list(world.accounts.values())[1:]:
+        world.revoke(account)
+    world.clock.advance(MINUTE)
+    world.refresh(run=world.make_run(jobs=1))
+    circuit = world.provider_status().circuit
+    assert circuit is not None
+    assert circuit.reason is Reason.PROVIDER_INCIDENT

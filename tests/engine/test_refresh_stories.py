@@ -3,10 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from reconciler.decide.results import Outcome, Result
 from reconciler.decide.rotation import refresh
 from reconciler.model.answer import Loss, NoAnswer
-from reconciler.model.behaviour import Rotation
+from reconciler.model.behaviour import AccessTokenRules, Rotation
 from reconciler.model.grant import Holder
 from reconciler.model.state import AccountState
 from tests.engine.refresh_world import (
@@ -114,6 +116,20 @@ def test_force_ignores_the_time_and_nothing_else():
     world.server.faults.append(answer(429, {}, {"retry-after": "300"}))
     world.refresh_one(force=True)
     assert world.refresh_one(force=True).outcome == "skipped"
+
+
+@pytest.mark.parametrize("rotation", [Rotation.SINGLE_USE, Rotation.REUSABLE])
+@pytest.mark.parametrize(
+    "rules", [{"min_age": timedelta(minutes=50)}, {"last_of_life": timedelta(minutes=10)}]
+)
+def test_force_keeps_to_the_age_that_the_provider_itself_asks_for(rotation, rules):
+    world = RefreshWorld(rotation=rotation, behaves={"access_token": AccessTokenRules(**rules)})
+    world.consented()
+    world.clock.advance(timedelta(minutes=49))
+    assert world.refresh_one(force=True).outcome == "skipped"
+    assert world.server.seen == [], "it would have been refused"
+    world.clock.advance(2 * MINUTE)
+    assert world.refresh_one(force=True).outcome == "done"
 
 
 def test_a_lost_network_is_never_a_verdict():
