@@ -42,7 +42,7 @@ class Manifests:
                 f"there are no manifests at {clean(self.root)}", hint="name their folder with -f"
             )
         if self._desired is None:
-            self._desired = read_desired(self.session, self.root)
+            self._desired = read_desired(self.root)
         return self._desired
 
     @property

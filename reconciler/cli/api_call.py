@@ -13,8 +13,8 @@ from datetime import timedelta
 from reconciler.cli.accounts import Manifests
 from reconciler.cli.answer_sink import AnswerSink, ReaderLeft
 from reconciler.cli.calling import make_client
-from reconciler.cli.calling_settings import with_tightened_trust
 from reconciler.cli.console import leave_stdout
+from reconciler.cli.looking import look
 from reconciler.cli.planning import plan_options
 from reconciler.cli.renewal import renewing
 from reconciler.cli.session import Session, open_made_store
@@ -22,7 +22,6 @@ from reconciler.decide.api_request import refusal_of
 from reconciler.decide.handing_out import PublishedToken, header_value
 from reconciler.engine.api_reach import reach_of
 from reconciler.engine.handing_out import hand_out, read_token
-from reconciler.engine.observe import observe
 from reconciler.errors import ProviderUnreachable, clean
 from reconciler.model.answer import HttpAnswer, NoAnswer, Outcome
 from reconciler.model.behaviour import AccessTokenRules
@@ -53,8 +52,7 @@ class ApiCall:
         """The answer is in the sink. Raises what `refusal_of` makes of a status, ProviderUnreachable where there is none."""
         desired = self.manifests.desired
         with open_made_store(self.session) as (store, layout):
-            seen = observe(store, layout, desired, jobs=2, accounts={self.account})
-            observed = with_tightened_trust(self.session.settings, seen)
+            observed = look(self.session, desired, store=store, layout=layout, accounts={self.account})
             reach = reach_of(
                 desired, observed, self.account, options=plan_options(self.session, {}, due_within=None)
             )

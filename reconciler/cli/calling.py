@@ -24,12 +24,16 @@ from reconciler.cli.session import FIRST_SETTINGS, TOOL, Session, open_for_work
 from reconciler.cli.signals import stopping
 from reconciler.cli.whom import this_stamp
 from reconciler.engine.provider_ports import ProviderPorts
+from reconciler.engine.ready import ready_provider
 from reconciler.engine.run import Run
 from reconciler.engine.secret_reader import SecretReader
 from reconciler.engine.stamping import StampingStore
+from reconciler.errors import PathDenied
 from reconciler.model.answer import HttpAnswer, NoAnswer, Outcome
+from reconciler.model.desired import DesiredProvider
 from reconciler.model.endpoint import Origin
-from reconciler.model.observed import Observed
+from reconciler.model.observed import Observed, ObservedProvider
+from reconciler.model.ready import ReadyProvider
 from reconciler.model.store_path import Layout
 from reconciler.model.trust import TrustSettings
 from reconciler.ports import AssertionSigner, SecretStore
@@ -42,6 +46,14 @@ class Calling:
     run: Run
     ports: ProviderPorts
     observed: Observed
+
+    def ready(self, provider: DesiredProvider) -> ReadyProvider:
+        """Raises what `ready_provider` raises, and PathDenied where the login may not read trust."""
+        address, trust = provider.address, self.observed.trust
+        if trust is None:
+            raise PathDenied(f"{address}: {self.observed.trust_unreadable}")
+        seen = self.observed.providers.get(address, ObservedProvider(address))
+        return ready_provider(self.run, provider, observed=seen, trust=trust, ports=self.ports)
 
 
 def _noting(events: LogLines) -> Callable[[str, Origin, Outcome], None]:

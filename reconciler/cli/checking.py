@@ -11,7 +11,7 @@ from datetime import datetime
 from reconciler.adapters.token_endpoint import HttpTokenEndpoint
 from reconciler.cli.accounts import Manifests
 from reconciler.cli.calling import make_client, make_ports, make_signer
-from reconciler.cli.calling_settings import with_tightened_trust
+from reconciler.cli.looking import look
 from reconciler.cli.planning import plan_options
 from reconciler.cli.session import FIRST_SETTINGS, Session, open_made_store
 from reconciler.decide.checking import Check, Wanted, check_account, check_recorded
@@ -19,7 +19,7 @@ from reconciler.decide.plan import make_plan
 from reconciler.engine.api_reach import reach_of
 from reconciler.engine.checking import ask_provider, not_asked
 from reconciler.engine.handing_out import read_token
-from reconciler.engine.observe import observe, observe_account
+from reconciler.engine.observe import observe_account
 from reconciler.engine.own_client import own_client
 from reconciler.errors import ReconcilerError, StoreError, UsageError
 from reconciler.model.names import Address
@@ -48,9 +48,7 @@ class Checking:
                 seen = [observe_account(store, layout, account, single_use=False) for account in accounts]
                 return [check_recorded(one, self.wanted, now=now) for one in seen], now
             desired = self.manifests.desired
-            observed = with_tightened_trust(
-                self.session.settings, observe(store, layout, desired, jobs=2, accounts=accounts)
-            )
+            observed = look(self.session, desired, store=store, layout=layout, accounts=accounts)
             plan = make_plan(desired, observed, plan_options(self.session, {}, due_within=None))
             found = []
             for account in accounts:

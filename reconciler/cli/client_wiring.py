@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reconciler.cli.accounts import Manifests
-from reconciler.cli.calling_settings import with_tightened_trust
 from reconciler.cli.console import Console, LogLines
+from reconciler.cli.looking import look
 from reconciler.cli.planning import plan_options
 from reconciler.cli.renewal import renewing
 from reconciler.cli.session import Session, home, open_store
 from reconciler.cli.settings import read_settings
 from reconciler.engine.api_reach import reach_of
 from reconciler.engine.handing_out import hand_out
-from reconciler.engine.observe import observe
 from reconciler.engine.token_cache import Fetched
 from reconciler.errors import TrustRefused, clean
 from reconciler.model.endpoint import Origin
@@ -74,8 +73,7 @@ class AccountPlace:
 
     def _bound(self, manifests: Manifests, store: SecretStore, layout: Layout) -> frozenset[Origin]:
         """The API origins that the base lists and trust has bound, or those of them that were asked for."""
-        seen = observe(store, layout, manifests.desired, jobs=2, accounts={self.account})
-        observed = with_tightened_trust(self.session.settings, seen)
+        observed = look(self.session, manifests.desired, store=store, layout=layout, accounts={self.account})
         options = plan_options(self.session, {}, due_within=None)
         bound = reach_of(manifests.desired, observed, self.account, options=options).api_origins()
         if self.origins is not None and not self.origins <= bound:

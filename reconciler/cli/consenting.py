@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import click
@@ -27,10 +28,9 @@ from reconciler.engine.consent import consent
 from reconciler.engine.consent_all import Choice, consent_all
 from reconciler.engine.consent_device import consent_by_device
 from reconciler.engine.observe import observe
-from reconciler.engine.ready import ready_provider
-from reconciler.errors import ManifestError, NeedsPerson, PathDenied, clean
-from reconciler.model.desired import Desired, DesiredAccount
-from reconciler.model.names import Address, parse_address
+from reconciler.errors import ManifestError, NeedsPerson, clean
+from reconciler.model.desired import DesiredAccount
+from reconciler.model.names import parse_address
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.state import GrantType
 
@@ -48,7 +48,7 @@ class Manner:
 
 def consent_to_one(session: Session, typed: str, *, manifests: str, output: str, manner: Manner) -> int:
     """Ask for the one account that `typed` means; the exit code."""
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     pattern = parse_address(typed)
     broken = [found for found in desired.broken if pattern.matches(found)]
     if broken:
@@ -63,11 +63,9 @@ def consent_to_one(session: Session, typed: str, *, manifests: str, output: str,
             ),
         )
 
-    def look(store: Any, layout: Any) -> Any:
-        return observe(store, layout, desired, jobs=2, accounts={account.address})
-
+    look = partial(observe, desired=desired, jobs=2, accounts={account.address})
     with calling(session, look=look) as work:
-        ready = _ready(work, desired, account.provider)
+        ready = work.ready(desired.providers[account.provider])
         result = _ask(session, work, account=account, ready=ready, manner=manner)
         report = RunReport(results=(_rooted(result, manifests),), now=work.observed.now)
     write_run(report, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)
@@ -78,7 +76,7 @@ def consent_to_round(
     session: Session, options: dict[str, Any], *, manifests: str, output: str, manner: Manner
 ) -> int:
     """Ask for every account that a consent helps and that `options` select; the exit code."""
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     chosen = plan_options(session, options, due_within=None)
 
     def look(store: Any, layout: Any) -> Any:
@@ -92,7 +90,7 @@ def consent_to_round(
         results = consent_all(
             work.run,
             walk,
-            ready=lambda provider: _ready(work, desired, provider),
+            ready=lambda provider: work.ready(desired.providers[provider]),
             choose=lambda account, number, total: _choose(account, number=number, total=total),
             consent=lambda account, ready: _ask(session, work, account=account, ready=ready, manner=manner),
             tell=_tell,
@@ -105,15 +103,6 @@ def consent_to_round(
         )
     write_run(report, output=output, console=session.console, tool=TOOL, commit=session.settings.commit)
     return report.exit_code()
-
-
-def _ready(work: Calling, desired: Desired, address: Address) -> ReadyProvider:
-    provider = desired.providers[address]
-    trust = work.observed.trust
-    if trust is None:
-        raise PathDenied(f"{provider.address}: {work.observed.trust_unreadable}")
-    seen = work.observed.providers[provider.address]
-    return ready_provider(work.run, provider, observed=seen, trust=trust, ports=work.ports)
 
 
 def _ask(

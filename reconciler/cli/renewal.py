@@ -7,7 +7,7 @@ is good; a workload's process keeps its own signal handlers.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 from reconciler.cli.accounts import Manifests
 from reconciler.cli.planning import plan_options
@@ -30,9 +30,7 @@ def renewing(session: Session, manifests: Manifests, *, signals: bool = True) ->
         desired = manifests.desired
         declared(desired, account)
 
-        def look(store: Any, layout: Any) -> Any:
-            return observe(store, layout, desired, jobs=2, accounts={account})
-
+        look = partial(observe, desired=desired, jobs=2, accounts={account})
         with calling(session, look=look, jobs=1, signals=signals) as work:
             renew_by_protocol(
                 work.run,

@@ -77,7 +77,7 @@ def backstage(session: Session, path: str, *, jobs: int) -> Iterator[Backstage]:
         closing.callback(callers.close)
         yield Backstage(
             run=run,
-            load=lambda: read_desired(session, path),
+            load=lambda: read_desired(path),
             signature=lambda: signature_of(Path(path)),
             tighten=lambda observed: with_tightened_trust(session.settings, observed),
             calling=callers.for_trust,

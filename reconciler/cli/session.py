@@ -151,7 +151,7 @@ def _makes_itself(session: Session) -> bool:
     return isinstance(store_location(session.settings), SqliteLocation)
 
 
-def read_desired(session: Session, path: str) -> Desired:
+def read_desired(path: str) -> Desired:
     """Everything declared under `path`, problems included; never raises for what the files say."""
     from reconciler.adapters.manifest_catalogue import load_catalogue
     from reconciler.adapters.manifests import load

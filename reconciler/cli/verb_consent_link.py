@@ -52,7 +52,7 @@ def consent_link(
     public = str(parse_public(accounts_url))
     if not timedelta(minutes=1) <= valid <= LONGEST_LIFE:
         raise UsageError(f"--valid is between 1m and {LONGEST_LIFE.days}d")
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     pattern = parse_address(address)
     broken = [found for found in desired.broken if pattern.matches(found)]
     if broken:

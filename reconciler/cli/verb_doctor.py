@@ -61,11 +61,13 @@ def _examine(session: Session, around: Surroundings, *, manifests: str, jobs: in
     from reconciler.adapters.http import HttpClient
     from reconciler.adapters.probe import HttpProbe
     from reconciler.adapters.system import SystemClock
-    from reconciler.cli.calling_settings import http_policy, with_tightened_trust
+    from reconciler.cli.calling_settings import http_policy
     from reconciler.cli.examining import opened
+    from reconciler.cli.looking import look
     from reconciler.cli.session import FIRST_SETTINGS
     from reconciler.decide.doctor import judge_file, judge_tls, not_opened
-    from reconciler.engine.doctor import examine_objects, examine_store, look
+    from reconciler.engine.doctor import examine_objects, examine_store
+    from reconciler.engine.metadata_only import MetadataOnly
     from reconciler.errors import ReconcilerError
 
     now = datetime.now(UTC)
@@ -87,7 +89,8 @@ def _examine(session: Session, around: Surroundings, *, manifests: str, jobs: in
             findings += seen.findings
             if not seen.usable or desired is None:
                 return findings
-            observed = with_tightened_trust(session.settings, look(store, layout, desired, jobs=jobs))
+            only = MetadataOnly(store, layout=layout)
+            observed = look(session, desired, store=only, layout=layout, jobs=jobs)
             trust = FIRST_SETTINGS if observed.trust is None else observed.trust.settings
             with HttpClient(http_policy(session.settings, trust)) as client:
                 findings += examine_objects(
@@ -113,7 +116,7 @@ def _declared(session: Session, manifests: str) -> tuple[Any, Finding]:
 
     if not Path(manifests).exists():
         return None, skipped(Check.MANIFESTS, f"there are no manifests at {clean(manifests)}")
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     if desired.problems:
         count = len(desired.problems)
         message = f"{count} problem{'' if count == 1 else 's'} in {clean(manifests)}"

@@ -73,7 +73,7 @@ def drift(
 
     rules = [parse_ignore(text) for text in ignored]
     session = make_session(options)
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     refuse_problems(desired)
     refuse_unmade(session)
     selection = plan_options(session, options, due_within=None).selection
@@ -102,16 +102,15 @@ def _by_metadata(session: Session, desired: Desired, looking: Looking) -> tuple[
     """With a store that has no method that writes."""
     from reconciler.adapters.discovery import HttpMetadataEndpoint
     from reconciler.adapters.http import HttpClient
-    from reconciler.cli.calling_settings import http_policy, with_tightened_trust
+    from reconciler.cli.calling_settings import http_policy
+    from reconciler.cli.looking import look
     from reconciler.cli.session import FIRST_SETTINGS, open_made_store
     from reconciler.engine.drift import find_drift
     from reconciler.engine.metadata_only import MetadataOnly
-    from reconciler.engine.observe import observe
 
     with open_made_store(session) as (store, layout), session.events.showing_progress():
         only = MetadataOnly(store, layout=layout)
-        seen = observe(only, layout, desired, jobs=looking.jobs, events=session.events)
-        observed = with_tightened_trust(session.settings, seen)
+        observed = look(session, desired, store=only, layout=layout, jobs=looking.jobs, events=session.events)
         looking.selection.check(desired, observed)
         trust = FIRST_SETTINGS if observed.trust is None else observed.trust.settings
         with HttpClient(http_policy(session.settings, trust)) as client:

@@ -55,20 +55,17 @@ def forecast(
 
     It takes for granted that refreshes run every RECONCILER_REFRESH_EVERY.
     """
-    from reconciler.cli.calling_settings import with_tightened_trust
+    from reconciler.cli.looking import look_for_reading
     from reconciler.cli.output import write_forecast
     from reconciler.cli.planning import plan_options
-    from reconciler.cli.session import TOOL, make_session, open_for_reading, read_desired
+    from reconciler.cli.session import TOOL, make_session, read_desired
     from reconciler.decide.forecast_report import make_forecast
-    from reconciler.engine.observe import observe
 
     session = make_session(options)
     page = checked_page(accounts_url)
     day = None if at is None else _day(at)
-    desired = read_desired(session, manifests)
-    with open_for_reading(session) as (store, layout), session.events.showing_progress():
-        seen = observe(store, layout, desired, jobs=jobs, events=session.events)
-        observed = with_tightened_trust(session.settings, seen)
+    desired = read_desired(manifests)
+    observed = look_for_reading(session, desired, jobs=jobs)
     chosen = plan_options(session, options, due_within=None)
     chosen.selection.check(desired, observed)
     if day is not None and day.date() < observed.now.date():

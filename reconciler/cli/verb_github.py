@@ -67,19 +67,16 @@ def comment(file: Path, number: int | None, **options: Any) -> int:
 @common_flags
 def issue(label: str, manifests: str, jobs: int, **options: Any) -> int:
     """Open, update or close the one issue that lists every account that needs a person. Reads metadata only."""
-    from reconciler.cli.calling_settings import with_tightened_trust
+    from reconciler.cli.looking import look_for_reading
     from reconciler.cli.planning import plan_options
-    from reconciler.cli.session import TOOL, make_session, open_for_reading, read_desired
+    from reconciler.cli.session import TOOL, make_session, read_desired
     from reconciler.engine.forge import apply_issue
-    from reconciler.engine.observe import observe
     from reconciler.engine.status import make_status
     from reconciler.report.github_issue import render_issue
 
     session = make_session(options)
-    desired = read_desired(session, manifests)
-    with open_for_reading(session) as (store, layout), session.events.showing_progress():
-        seen = observe(store, layout, desired, jobs=jobs, events=session.events)
-        observed = with_tightened_trust(session.settings, seen)
+    desired = read_desired(manifests)
+    observed = look_for_reading(session, desired, jobs=jobs)
     report = make_status(desired, observed, plan_options(session, options, due_within=None))
     made = render_issue(report.attention, root=report.root, tool=TOOL, accounts_url=session.console.page)
     with _forge(session) as forge:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
 
 from reconciler.cli.options import common_flags, flag, manifests_flag, output_flag
-from reconciler.errors import NeedsPerson, PathDenied
+from reconciler.errors import NeedsPerson
 
 
 @click.command("import", short_help="Take over a refresh token.")
@@ -42,11 +43,10 @@ def import_(address: str, manifests: str, output: str, replaces: bool, **options
     from reconciler.decide.results import RunReport
     from reconciler.engine.importing import import_grant
     from reconciler.engine.observe import observe
-    from reconciler.engine.ready import ready_provider
     from reconciler.model.choices import Renewal
 
     session = make_session(options)
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     account = declared_account(desired, address)
     provider = desired.providers[account.provider]
     token = read_import(
@@ -56,17 +56,15 @@ def import_(address: str, manifests: str, output: str, replaces: bool, **options
         by_access_token=provider.behaviour.refresh_token.renewal is not Renewal.REFRESH_TOKEN,
     )
 
-    def look(store: Any, layout: Any) -> Any:
-        return observe(store, layout, desired, jobs=2, accounts={account.address})
-
+    look = partial(observe, desired=desired, jobs=2, accounts={account.address})
     with calling(session, look=look) as work:
-        trust = work.observed.trust
-        seen = work.observed.providers[provider.address]
-        if trust is None:
-            raise PathDenied(f"{provider.address}: {work.observed.trust_unreadable}")
-        ready = ready_provider(work.run, provider, observed=seen, trust=trust, ports=work.ports)
         result = import_grant(
-            work.run, account, ready, token=token, by=this_person(session.settings), replaces=replaces
+            work.run,
+            account,
+            work.ready(provider),
+            token=token,
+            by=this_person(session.settings),
+            replaces=replaces,
         )
         result = replace(result, hint=at_root(result.hint, root=manifests))
         report = RunReport(results=(result,), now=work.observed.now)

@@ -42,7 +42,8 @@ def notify(
     """
     from reconciler.adapters.http import HttpClient
     from reconciler.adapters.system import SystemClock
-    from reconciler.cli.calling_settings import http_policy, with_tightened_trust
+    from reconciler.cli.calling_settings import http_policy
+    from reconciler.cli.looking import look
     from reconciler.cli.notify_settings import Kept, Sources, destinations, read_templates
     from reconciler.cli.output import print_document, style_of
     from reconciler.cli.planning import plan_options
@@ -51,17 +52,16 @@ def notify(
     from reconciler.decide.plan import make_plan
     from reconciler.engine.metadata_only import MetadataOnly
     from reconciler.engine.notify import notify as tell
-    from reconciler.engine.observe import observe
     from reconciler.engine.secret_reader import SecretReader
     from reconciler.report.notices import notices_document, render_notices
 
     session = make_session(options)
     page, texts = checked_page(accounts_url), read_templates(templates)
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     with ExitStack() as closing:
         store, layout = closing.enter_context(open_made_store(session))
-        seen = observe(MetadataOnly(store, layout=layout), layout, desired, jobs=jobs, events=session.events)
-        observed = with_tightened_trust(session.settings, seen)
+        only = MetadataOnly(store, layout=layout)
+        observed = look(session, desired, store=only, layout=layout, jobs=jobs, events=session.events)
         if observed.trust is None:
             raise PathDenied(f"the settings of trust: {observed.trust_unreadable}")
         trust = observed.trust.settings

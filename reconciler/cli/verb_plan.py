@@ -57,21 +57,18 @@ def plan(
     **options: Any,
 ) -> int:
     """Show what reconcile would do. Writes nothing, reads no secret, contacts nothing but the store."""
-    from reconciler.cli.calling_settings import with_tightened_trust
+    from reconciler.cli.looking import look_for_reading
     from reconciler.cli.output import write_plan
     from reconciler.cli.planning import plan_options
     from reconciler.cli.saved import save_whole
-    from reconciler.cli.session import TOOL, make_session, open_for_reading, read_desired
+    from reconciler.cli.session import TOOL, make_session, read_desired
     from reconciler.decide.frozen import with_frozen
     from reconciler.decide.plan import make_plan
-    from reconciler.engine.observe import observe
     from reconciler.report.json_document import plan_document
 
     session = make_session(options)
-    desired = read_desired(session, manifests)
-    with open_for_reading(session) as (store, layout), session.events.showing_progress():
-        seen = observe(store, layout, desired, jobs=jobs, events=session.events)
-        observed = with_tightened_trust(session.settings, seen)
+    desired = read_desired(manifests)
+    observed = look_for_reading(session, desired, jobs=jobs)
     chosen = plan_options(session, options, due_within=due_within)
     chosen.selection.check(desired, observed)
     whole = make_plan(desired, observed, chosen)

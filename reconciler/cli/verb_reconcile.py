@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,12 +93,10 @@ def reconcile(
     wanted = read_digest(digest) if digest else ""
     expected = None if saved is None else load_plan(saved, prune=options["prune"])
     session = make_session(options)
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     chosen = plan_options(session, options, due_within=due_within)
 
-    def look(store: Any, layout: Any) -> Any:
-        return observe(store, layout, desired, jobs=jobs, events=session.events)
-
+    look = partial(observe, desired=desired, jobs=jobs, events=session.events)
     with calling(session, look=look, jobs=jobs, progress=True, init=init, discover=True) as work:
         chosen.selection.check(desired, work.observed)
         plan = make_plan(desired, work.observed, chosen)

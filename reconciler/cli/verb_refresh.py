@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,14 +66,12 @@ def refresh(
 
     metrics = MetricsFile(metrics_file, verb="refresh")
     session = make_session(options)
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     known = {*desired.accounts, *(a for a in desired.broken if a not in desired.providers)}
     named = frozenset(resolve_one(parse_address(text), known) for text in addresses)
     chosen = plan_options(session, options, due_within=due_within)
 
-    def look(store: Any, layout: Any) -> Any:
-        return observe(store, layout, desired, jobs=jobs, accounts=named or None, events=session.events)
-
+    look = partial(observe, desired=desired, jobs=jobs, accounts=named or None, events=session.events)
     with calling(session, look=look, jobs=jobs, progress=True) as work:
         if not named:
             chosen.selection.check(desired, work.observed)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
 
 from reconciler.cli.options import common_flags, flag, jobs_flag, manifests_flag, output_flag
-from reconciler.errors import NeedsPerson, PathDenied, ReconcilerError
+from reconciler.errors import NeedsPerson, ReconcilerError
 
 
 @click.command(short_help="Give a grant back.")
@@ -31,12 +32,10 @@ def revoke(address: str, manifests: str, output: str, yes: bool, jobs: int, **op
     from reconciler.decide.results import RunReport
     from reconciler.decide.revoke_words import foretell
     from reconciler.engine.observe import observe
-    from reconciler.engine.ready import ready_provider
     from reconciler.engine.revoke import refuse_protected, revoke_account
-    from reconciler.model.observed import ObservedProvider
 
     session = make_session(options)
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     account = declared_account(desired, address)
     provider = desired.providers[account.provider]
     refuse_protected(account)
@@ -46,15 +45,9 @@ def revoke(address: str, manifests: str, output: str, yes: bool, jobs: int, **op
             hint=at_root(f"if it is meant: reconciler revoke {account.address.short} --yes", root=manifests),
         )
 
-    def look(store: Any, layout: Any) -> Any:
-        return observe(store, layout, desired, jobs=jobs, events=session.events)
-
+    look = partial(observe, desired=desired, jobs=jobs, events=session.events)
     with calling(session, look=look, jobs=jobs) as work:
-        trust = work.observed.trust
-        if trust is None:
-            raise PathDenied(f"{provider.address}: {work.observed.trust_unreadable}")
-        seen = work.observed.providers.get(provider.address, ObservedProvider(provider.address))
-        ready = ready_provider(work.run, provider, observed=seen, trust=trust, ports=work.ports)
+        ready = work.ready(provider)
         foretold = foretell(
             account.address,
             behaviour=provider.behaviour,

@@ -96,7 +96,7 @@ class World:
     def declared(self) -> Desired:
         from reconciler.cli.session import read_desired
 
-        return read_desired(self.session, self.root)
+        return read_desired(self.root)
 
     def fingerprint(self) -> str:
         from pathlib import Path
@@ -114,13 +114,13 @@ class World:
     @contextmanager
     def working(self, desired: Desired, accounts: Collection[Address] | None) -> Iterator[Calling]:
         from reconciler.cli.calling import Calling, make_client, make_ports, make_run
-        from reconciler.cli.calling_settings import with_tightened_trust
+        from reconciler.cli.looking import look
         from reconciler.cli.session import FIRST_SETTINGS
-        from reconciler.engine.observe import observe
 
         session = self.session
-        seen = observe(self.store, self.layout, desired, jobs=self.jobs, accounts=accounts)
-        observed = with_tightened_trust(session.settings, seen)
+        observed = look(
+            session, desired, store=self.store, layout=self.layout, jobs=self.jobs, accounts=accounts
+        )
         trust = FIRST_SETTINGS if observed.trust is None else observed.trust.settings
         client = make_client(session, trust)
         made = make_run(session, self.store, self.layout, key=self.key, client=client, jobs=self.jobs)

@@ -45,19 +45,16 @@ def status(
     **options: Any,
 ) -> int:
     """Show every provider and account as the store knows it. Reads metadata only."""
-    from reconciler.cli.calling_settings import with_tightened_trust
+    from reconciler.cli.looking import look_for_reading
     from reconciler.cli.output import write_status
     from reconciler.cli.planning import plan_options
-    from reconciler.cli.session import TOOL, make_session, open_for_reading, read_desired
+    from reconciler.cli.session import TOOL, make_session, read_desired
     from reconciler.decide.status_view import changed_since
-    from reconciler.engine.observe import observe
     from reconciler.engine.status import make_status
 
     session = make_session(options)
-    desired = read_desired(session, manifests)
-    with open_for_reading(session) as (store, layout), session.events.showing_progress():
-        seen = observe(store, layout, desired, jobs=jobs, events=session.events)
-        observed = with_tightened_trust(session.settings, seen)
+    desired = read_desired(manifests)
+    observed = look_for_reading(session, desired, jobs=jobs)
     chosen = plan_options(session, options, due_within=None)
     chosen.selection.check(desired, observed)
     report = make_status(desired, observed, chosen, frozen=session.settings.frozen)

@@ -94,7 +94,7 @@ def _change(
     from reconciler.model.names import parse_address
 
     session = make_session(options)
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     chosen = [desired.providers[resolve_one(parse_address(text), desired.providers)] for text in addresses]
     look = partial(observe, desired=desired, jobs=8)
     with calling(session, look=look, discover=True) as work:

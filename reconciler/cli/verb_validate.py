@@ -19,6 +19,6 @@ def validate(manifests: str, output: str, **options: Any) -> int:
     from reconciler.cli.session import TOOL, make_session, read_desired
 
     session = make_session(options)
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     write_problems(desired, output=output, console=session.console, tool=TOOL)
     return 65 if desired.problems else 0

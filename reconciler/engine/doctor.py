@@ -36,8 +36,6 @@ from reconciler.decide.doctor_objects import (
 from reconciler.decide.trust_origins import origins_of, wants_discovery
 from reconciler.engine.discover import fetch_metadata
 from reconciler.engine.initialise import check_format
-from reconciler.engine.metadata_only import MetadataOnly
-from reconciler.engine.observe import observe
 from reconciler.errors import ObjectFailed, PathDenied, ReconcilerError, StoreUnsuitable
 from reconciler.model.desired import Desired, DesiredProvider
 from reconciler.model.endpoint import Origin
@@ -169,11 +167,6 @@ def examine_objects(
     findings.append(judge_interval(lifetimes, every=every, due_within=due_within))
     findings.append(judge_metadata(observed))
     return tuple(findings)
-
-
-def look(store: MetadataStore, layout: Layout, desired: Desired, *, jobs: int = 8) -> Observed:
-    """Everything, by metadata alone."""
-    return observe(MetadataOnly(store, layout=layout), layout, desired, jobs=jobs)
 
 
 def _endpoints(

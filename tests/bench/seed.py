@@ -37,7 +37,7 @@ LIFETIME = timedelta(hours=3)
 def main(arguments: list[str]) -> int:
     manifests, secret, grants = arguments
     session = make_session({"verbose": False, "no_color": True, "no_input": True, "log_format": "text"})
-    desired = read_desired(session, manifests)
+    desired = read_desired(manifests)
     assert not desired.problems, desired.problems
     put_secrets(session, desired, Secret(secret))
     only = [word for address in desired.providers for word in ("--only", str(address))]
