@@ -66,8 +66,10 @@ def move_account(
 
 def _move_grant(run: Run, former: Address, address: Address) -> int:
     for _ in range(_TRIES):
-        old = read_grant(run, run.layout.grant(former))
+        # In this order: while the old one is not set aside nobody refreshes the new one, so a copy that was read before
+        # is no more than a copy, and whoever moves and refreshes it meanwhile makes our write conflict.
         new = read_grant(run, run.layout.grant(address))
+        old = read_grant(run, run.layout.grant(former))
         _refuse_foreign(run, former, old)
         _refuse_foreign(run, address, new)
         if old.record is None or old.record.forgotten:

@@ -159,6 +159,27 @@ def test_a_refresh_under_the_old_name_in_between_is_not_lost():
     assert world.server.is_current(Secret(token))
 
 
+@pytest.mark.parametrize("address", [ACCOUNT, FILES])
+def test_another_run_that_moves_and_refreshes_it_between_our_looks_is_not_undone(address):
+    """One that saw the old name before and the new one after would put a spent token over the newest."""
+    world = settled()
+    world.declare(provider_of(), renamed())
+    others: list[str] = []
+
+    def move_and_refresh() -> None:
+        if not others:
+            others.append("once")
+            assert failures(world.reconcile()) == []
+            world.advance(50 * MINUTE)
+            assert told(world.reconcile()) == [("account/team/files", "refresh", "done")]
+
+    world.store.before("read", move_and_refresh, path=LAYOUT.grant(address))
+    assert failures(world.reconcile()) == []
+    assert others
+    (token,) = live_tokens(world)
+    assert world.server.is_current(Secret(token))
+
+
 def test_a_grant_of_its_own_under_the_new_name_is_never_overwritten():
     world = settled()
     world.declare(provider_of(), make_account(), make_account("team/files"))
