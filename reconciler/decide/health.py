@@ -207,13 +207,19 @@ def judge_account(view: AccountView) -> Health:
 _NOTHING_TO_SEND = (R.NEVER_CONSENTED, R.REFRESH_TOKEN_MISSING, R.REVOKED_HERE)
 
 
-def is_due(view: AccountView, state: AccountState, reason: Reason) -> bool:
-    """Whether a refresh is to be tried now. What the provider must not be sent is never due."""
+def may_be_refreshed(view: AccountView, state: AccountState, reason: Reason) -> bool:
+    """Whether a refresh may be tried at its time at all: what the provider must not be sent is never due. Whoever is asked
+    to consent again, for wider scopes say, keeps a grant that works until then."""
     if view.account is None or state in (S.UNKNOWN, S.SUSPENDED, S.ORPHANED) or view.broken or view.foreign:
         return False
     if view.provider is None or view.not_ready or reason in _NOTHING_TO_SEND:
         return False
-    if view.is_person and (view.provider_differs or view.client_differs):
+    return not (view.is_person and (view.provider_differs or view.client_differs))
+
+
+def is_due(view: AccountView, state: AccountState, reason: Reason) -> bool:
+    """Whether a refresh is to be tried now."""
+    if not may_be_refreshed(view, state, reason):
         return False
     if view.circuit is not None and view.circuit.probe_at > view.now:
         return False

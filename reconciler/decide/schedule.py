@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from reconciler.decide.account_view import AccountView
-from reconciler.decide.health import Health
+from reconciler.decide.health import Health, may_be_refreshed
 from reconciler.model.names import Address
 from reconciler.model.state import AccountState
 
@@ -33,7 +33,7 @@ def due_times(
             continue
         if health.not_before is not None:
             found[address] = health.not_before
-        elif view.timing is not None and not health.needs_person:
+        elif view.timing is not None and may_be_refreshed(view, health.state, health.reason):
             found[address] = view.timing.due_at
     return found
 

@@ -83,33 +83,39 @@ class Controller:
     _seen: str = ""
     _looked_at: datetime | None = None
     _failures: int = 0
-    _after_failure: datetime | None = None
+    _failed_at: datetime | None = None
 
     def due(self, now: datetime) -> Kind | None:
         """What is to be done at `now`, if anything."""
-        if self._after_failure is not None and now < self._after_failure:
+        if self._pause_left(now) > timedelta(0):
             return None
         changed = self.hands.fingerprint() != self._seen
-        if self._looked_at is None or changed or now >= self._looked_at + self.every:
+        # While the store is gone another clock tells the time: neither one that is ahead nor one behind may stop us.
+        if self._looked_at is None or changed or abs(now - self._looked_at) >= self.every:
             return Kind.RECONCILE
         return Kind.REFRESH if due_by(self.times, now) else None
 
     def wait(self, now: datetime) -> timedelta:
         """How long nothing is due, as far as is known."""
-        if self._after_failure is not None:
-            return max(timedelta(0), self._after_failure - now)
+        if self._failed_at is not None:
+            return self._pause_left(now)
         looked_at = self._looked_at or now - self.every
         return next_moment(self.times, now=now, looked_at=looked_at, every=self.every) - now
+
+    def _pause_left(self, now: datetime) -> timedelta:
+        """After a failure; none where the clock that tells `now` is behind the one that told when it was."""
+        if self._failed_at is None or now < self._failed_at:
+            return timedelta(0)
+        return max(timedelta(0), self._failed_at + pause_after(self._failures, every=self.every) - now)
 
     def cycle(self, kind: Kind, now: datetime) -> Cycle:
         """Do it. Never raises for what manifests, the store or providers do."""
         try:
             done = self._reconcile(now) if kind is Kind.RECONCILE else self._refresh(now)
         except ReconcilerError as error:
-            self._failures += 1
-            self._after_failure = now + pause_after(self._failures, every=self.every)
+            self._failures, self._failed_at = self._failures + 1, now
             return Cycle(kind, error=error)
-        self._failures, self._after_failure = 0, None
+        self._failures, self._failed_at = 0, None
         return done
 
     def _reconcile(self, now: datetime) -> Cycle:

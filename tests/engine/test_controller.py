@@ -15,7 +15,15 @@ from reconciler.model.desired import Desired
 from reconciler.model.location import Location, Problem
 from reconciler.model.names import Address
 from reconciler.model.observed import Observed
-from tests.engine.reconcile_world import HOUR, MINUTE, ReconcileWorld, machine, provider_of, settled
+from tests.engine.reconcile_world import (
+    HOUR,
+    MINUTE,
+    ReconcileWorld,
+    attention,
+    machine,
+    provider_of,
+    settled,
+)
 from tests.simulators.manifests import make_account
 from tests.simulators.memory_store import Fault
 
@@ -135,6 +143,35 @@ def test_the_stores_failure_ends_nothing_and_is_tried_again_soon_and_then_later(
     day.world.store.down = None
     day.live(EVERY)
     assert day.world.published("team/robot")
+
+
+def test_a_machine_whose_clock_is_ahead_of_the_stores_does_not_wait_for_it_after_an_outage():
+    """While the store is gone only our own clock tells the time."""
+    day = Day(settled())
+    day.live(MINUTE)
+    now = day.world.clock.now()
+    day.world.store.down = Fault.SEALED
+    day.controller.cycle(Kind.RECONCILE, now + 5 * HOUR)
+    day.world.store.down = None
+    assert day.controller.wait(now) == timedelta(0)
+    assert day.controller.due(now + EVERY) is Kind.RECONCILE
+    assert day.controller.cycle(Kind.RECONCILE, now + 5 * HOUR).error is None
+    assert day.controller.due(now + EVERY) is Kind.RECONCILE
+
+
+def test_a_token_that_lives_shorter_than_the_interval_is_kept_alive_while_its_owner_is_asked_for_more():
+    world = settled()
+    wider = make_account(scopes=("read", "write"), digest="b" * 16, consent_digest="c" * 16)
+    world.declare(provider_of(), wider)
+    day = Day(world)
+    day.controller.every = timedelta(hours=12)
+    day.live(3 * HOUR, step=5 * MINUTE)
+    assert [(state, reason) for _, state, reason in attention(world.status())] == [
+        ("needs-consent", "ScopesWidened")
+    ]
+    newest = world.status().accounts[0].health
+    assert newest.access_expires_at is not None
+    assert newest.access_expires_at > world.clock.now()
 
 
 def test_an_invalid_manifest_changes_nothing_and_refreshes_go_on():
