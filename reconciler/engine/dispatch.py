@@ -151,9 +151,28 @@ class Dispatcher(Generic[_T]):
         done: dict[Address, _T | NotRun],
         executor: Executor,
     ) -> None:
-        """Start what may start, end what may not; what is left has to wait."""
+        """Start what may start, end what may not; what is left has to wait. The second half of the threads is for a
+        provider that has the first only where nobody else wants it: a slow one delays its own accounts."""
+        self._start_within(max(1, self.run.jobs // 2), waiting, running=running, done=done, executor=executor)
+        self._start_within(self.run.jobs, waiting, running=running, done=done, executor=executor)
+
+    def _start_within(
+        self,
+        share: int,
+        waiting: _Lines[_T],
+        *,
+        running: dict[Future[_T], Job[_T]],
+        done: dict[Address, _T | NotRun],
+        executor: Executor,
+    ) -> None:
+        """As far as no provider has more than `share` of the threads."""
+        sated: list[Address] = []
         while len(running) < self.run.jobs and (job := waiting.next()) is not None:
             desk = self.desks[job.provider]
+            if desk.running >= share:
+                sated.append(job.provider)
+                waiting.set_aside()
+                continue
             match desk.next_word(self.run.clock.monotonic()):
                 case Word.HOLD:
                     done[job.address] = NotRun.NOT_NEEDED if job.after_incident else NotRun.HELD
@@ -176,6 +195,7 @@ class Dispatcher(Generic[_T]):
                     waiting.set_aside()
                 case Word.START | Word.PROBE | Word.WAIT:
                     waiting.set_aside()
+        waiting.call_all(sated)
 
     def _may_start(self, provider: Address, desk: Desk) -> bool:
         rate = self.rates[provider]

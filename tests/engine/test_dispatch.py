@@ -3,7 +3,9 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from reconciler.decide.results import Outcome
 from reconciler.engine.circuit import Desk
@@ -81,6 +83,22 @@ def test_a_busy_provider_blocks_nobody_elses_accounts():
         )
     dispatch(jobs, rates, workers=2)
     assert max(finished.values()) < 0.7, "they did not wait for the slow provider's four"
+
+
+def test_a_slow_provider_never_has_all_threads_while_others_wait():
+    slow, quick = Stage(), Stage()
+    jobs = [job(slow, SLOW, n, 0.2) for n in range(12)] + [job(quick, QUICK, n, 0) for n in range(20)]
+    seen: list[int] = []
+
+    def looks(inner) -> str:
+        seen.append(len(slow.order))
+        return inner()
+
+    jobs[12:] = [replace(one, do=partial(looks, one.do)) for one in jobs[12:]]
+    dispatch(jobs, {SLOW: RateRules(), QUICK: RateRules()}, workers=4)
+    assert len(seen) == 20
+    assert max(seen) <= 2, "half of the threads are for the others, who are done before its first ends"
+    assert slow.most == 4, "then it has them all"
 
 
 def test_the_most_urgent_goes_first():
