@@ -147,6 +147,8 @@ class Accounts:
         why = (outcome.why if outcome else view.not_ready) or "it is not ready"
         line = f"held: {name} is not ready: {why.removeprefix(f'{name}: ')}"
         location = account.location if account else None
+        if self.run.stop.is_set():
+            return stopped(address, action="refresh", location=location)
         return Result(
             address,
             "refresh",

@@ -43,6 +43,8 @@ from reconciler.model.stored import KeyMetadata, Stored
 _OP_BYTES = 16
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
+_MAX_CONFLICTS = 20
+"""So many in a row are tried again at once; then as slowly as where the store is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +176,9 @@ def removal_of(account: DesiredAccount, provider: ReadyProvider) -> Removal:
 def _commit(run: Run, account: Address, record: GrantRecord, *, onto: int | None = None) -> int:
     """On top of whatever stands there, or of version `onto` alone."""
     path = run.layout.grant(account)
-    started, seconds = run.clock.monotonic(), _FIRST_PAUSE
+    started, seconds, conflicts = run.clock.monotonic(), _FIRST_PAUSE, 0
     while True:
+        error: ReconcilerError | None = None
         try:
             stands = run.store.read(path)
             if _is_ours(stands, record):
@@ -184,11 +187,14 @@ def _commit(run: Run, account: Address, record: GrantRecord, *, onto: int | None
                 raise HeldByAnother(f"{account}: somebody else stored a grant there just now")
             return run.store.write(path, record.to_document(), cas=stands.version)
         except CasConflict:
-            continue
+            conflicts += 1
+            if conflicts < _MAX_CONFLICTS:
+                continue
+            error = HeldByAnother(f"{account}: others keep writing there")
         except HeldByAnother:
             raise
         except WriteUnclear:
-            error: ReconcilerError | None = None
+            pass
         except ReconcilerError as failure:
             error = failure
         if run.clock.monotonic() - started >= run.limits.commit_deadline.total_seconds():

@@ -116,6 +116,10 @@ class Providers:
 
     def _readied(self, provider: DesiredProvider) -> ProviderOutcome:
         address, seen = provider.address, self.seen(provider.address)
+        if self.run.stop.is_set():
+            # Making one ready may ask it (discovery), a deadline long: after a stop nothing new is begun.
+            result = stopped(address, action="ready", location=provider.location)
+            return ProviderOutcome(address, result, None, seen, result.message)
         if self.trust is None:
             return ProviderOutcome(address, None, None, seen, self.observed.trust_unreadable)
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from reconciler.engine.drive import pause as wait
 from reconciler.engine.run import Run
 from reconciler.errors import (
     CasConflict,
@@ -121,7 +122,7 @@ def commit(run: Run, address: Address, *, read: ReadRecord, record: Registration
             if run.clock.monotonic() + pause >= until:
                 raise _lost(run, address, record=wanted, problem=problem) from problem
             run.events.warning("registration.store-down", address=str(address), error=problem.message)
-            run.clock.sleep(pause * (0.75 + run.entropy.fraction() / 2))
+            wait(run, pause * (0.75 + run.entropy.fraction() / 2), through_stop=True)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
 

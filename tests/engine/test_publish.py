@@ -179,6 +179,16 @@ def test_an_unclear_commit_of_a_consent_is_settled(fault):
     assert world.store.read(LAYOUT.grant(drive.address)).version == 1
 
 
+def test_a_consent_that_meets_others_writes_all_the_time_ends_at_the_commit_deadline():
+    world = RefreshWorld(limits=RefreshLimits(commit_deadline=timedelta(minutes=1)))
+    drive = world.declared()
+    record, tokens = world.answer(drive, world.server.consent())
+    world.store.fail_next("write", Fault.CONFLICT, path=LAYOUT.grant(drive.address), times=10_000)
+    with pytest.raises(HeldByAnother, match="others keep writing"):
+        commit_consented_grant(world.run, drive, world.provider, record=record, tokens=tokens)
+    assert world.store.count("write", under=LAYOUT.grants) < 40
+
+
 @pytest.mark.parametrize("key", ["token", "grant"])
 @pytest.mark.parametrize("mark", [{}, {"managed-by": "reconciler/other"}])
 def test_what_another_owner_or_nobody_wrote_is_never_overwritten(key, mark):

@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from reconciler.decide.changes import GuardName
+from reconciler.decide.plan_options import PlanOptions
 from reconciler.decide.saved_plan import read_saved_plan
 from reconciler.decide.selection import make_selection
+from reconciler.engine.reconcile import refresh_due
 from reconciler.model.behaviour import Rotation
 from reconciler.model.desired import DesiredClient
 from reconciler.model.grant import GrantRecord
@@ -395,6 +397,18 @@ def test_a_stop_starts_nothing_more():
     report = world.reconcile(run=run)
     assert world.calls() == 0
     assert all(result.outcome == "skipped" for result in report.results)
+
+
+def test_after_a_stop_no_further_provider_is_made_ready():
+    """It may have to be asked for its metadata first, which takes up to a deadline each."""
+    world = settled()
+    world.advance(50 * MINUTE)
+    run = world.run()
+    run.stop.set()
+    world.store.forget_requests()
+    report = refresh_due(run, world.desired, world.observe(), options=PlanOptions(), ports=world.ports())
+    assert world.store.count("read", under=SECRET) == 0
+    assert {(result.outcome.value, result.code) for result in report.results} == {("skipped", 4)}
 
 
 def test_refresh_refreshes_and_does_nothing_else():

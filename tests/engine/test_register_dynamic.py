@@ -1,11 +1,13 @@
 """Registering a client ourselves (RFC 7591): never a second one unnoticed, whatever is killed, cut or raced."""
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from reconciler.adapters.system import SystemClock
 from reconciler.decide.provider_change import ProviderReason
 from reconciler.decide.results import Outcome
 from reconciler.engine.failpoints import REGISTER_FAILPOINTS
@@ -308,6 +310,24 @@ def test_a_store_that_stays_down_names_the_client_that_could_not_be_stored(world
     world.server.before_answer = lambda: setattr(world.store, "down", Fault.UNREACHABLE)
     with pytest.raises(StoreUnreachable, match=r"client client-1 at https://as\.example could not be stored"):
         world.apply(dynamic_provider())
+
+
+def test_a_stop_while_the_store_is_down_does_not_make_it_be_asked_without_a_pause(world: RegisteringWorld):
+    """A sleep ends early once a stop was asked for: a client that was just made still waits for the store."""
+    stop = threading.Event()
+    world.clock = SystemClock(stop)  # type: ignore[assignment]  # time goes on by itself here
+
+    def goes_down() -> None:
+        stop.set()
+        world.store.down = Fault.UNREACHABLE
+        world.store.forget_requests()
+        threading.Timer(0.3, lambda: setattr(world.store, "down", None)).start()
+
+    world.server.before_answer = goes_down
+    result, _ = world.apply(dynamic_provider(), stop=stop)
+    assert result is not None
+    assert result.outcome is Outcome.DONE
+    assert world.store.count("write") <= 3
 
 
 @pytest.mark.parametrize("fault", [Fault.UNCLEAR_AFTER, Fault.UNCLEAR_BEFORE])
