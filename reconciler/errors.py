@@ -31,14 +31,18 @@ from __future__ import annotations
 from typing import ClassVar
 
 _PRINTABLE_CAP = 200
+_COMMAND, _NO_COMMAND = "##[", "## ["
+"""Anywhere in a line it begins a command to GitHub's and Azure's runners, and log lines reach them from everywhere."""
 
 
 def clean(text: object, *, cap: int = _PRINTABLE_CAP) -> str:
-    """Foreign text made safe to show: one line, no control, format or bidi characters, at most `cap` characters."""
+    """Foreign text made safe to show: one line, no control, format or bidi characters, no command to a CI's runner, at most
+    `cap` characters."""
     plain = str(text)
-    if len(plain) <= cap and plain.isprintable():
+    if len(plain) <= cap and plain.isprintable() and _COMMAND not in plain:
         return plain
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in plain[: cap + 1])
+    shown = shown.replace(_COMMAND, _NO_COMMAND)
     return shown if len(shown) <= cap else shown[: cap - 1] + "…"
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.decide.results import Outcome, Result, RunReport
+from reconciler.errors import clean
 from reconciler.report import github, json_document, markdown, text
 from reconciler.report.escape import annotation_property, code, prose
 from reconciler.report.style import Style
@@ -104,3 +105,13 @@ def test_any_error_text_renders_in_every_format(message, hint):
     assert len(github.annotate_run(report).splitlines()) == 2
     assert markdown.render_run(report, tool=TOOL)
     assert json_document.run_document(report, tool=TOOL)
+
+
+@given(st.text(max_size=100), st.text(max_size=100))
+def test_no_text_is_a_command_to_the_runner_of_a_ci(before, after):
+    """GitHub's takes `##[` for the beginning of one, wherever it stands in a line."""
+    said = f"{before}##[stop-commands]{after}"
+    result = Result(story.FEED.address, "refresh", Outcome.FAILED, "X", said, error=said, hint=said, code=4)
+    report = RunReport(results=(result,), now=NOW)
+    shown = (clean(said), text.render_run(report, Style()), markdown.render_run(report, tool=TOOL))
+    assert not any("##[" in one for one in shown)
