@@ -40,6 +40,8 @@ def callback_refused(
     hint = again if denied or not removal else f"{again}; if it stays so: {removal}"
     if judged is not None and judged.judge is ErrorClass.SCOPE:
         hint = f"the provider refuses these scopes: check {account.location}"
+    if refused.kind is Refusal.ISSUER_ELSEWHERE:
+        hint = f"if that is what this provider calls itself, write it as server.issuer into {provider.desired.location}"
     return ended(
         account,
         Reason.NEVER_CONSENTED,

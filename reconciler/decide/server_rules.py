@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.decide.client_assertion import AUDIENCE_ISSUER, AUDIENCE_TOKEN
 from reconciler.decide.token_paths import read_from_tokens
@@ -24,6 +25,7 @@ from reconciler.model.behaviour import (
     Rotation,
 )
 from reconciler.model.endpoint import parse_origin, parse_url
+from reconciler.model.extra_parameters import is_ours
 from reconciler.model.state import GrantType
 from reconciler.model.suggestion import quoted
 
@@ -170,8 +172,26 @@ def check_rules(behaviour: Behaviour) -> Iterator[Finding]:
         yield Finding(("refreshToken", "lifetime", "kind"), f"is {kind.value}: say how long in `absolute`")
     yield from _assertion_findings(behaviour)
     yield from _identity_findings(behaviour)
+    yield from _query_findings(behaviour)
     for path, said in read_from_tokens(behaviour):
         yield Finding(path, said)
+
+
+def _query_findings(behaviour: Behaviour) -> Iterator[Finding]:
+    """No parameter may be there twice (RFC 6749 §3.1), and servers differ in which of two they take: a query could widen the
+    scopes, or bring a request object in which everything else stands (RFC 9101; a JWT, and so a text with dots)."""
+    for name, field in Endpoints.model_fields.items():
+        text = getattr(behaviour.endpoints, name)
+        try:
+            pairs = parse_qsl(urlsplit(text or "").query, keep_blank_values=True)
+        except ValueError:
+            continue  # no URL, which is said elsewhere
+        for parameter, value in pairs:
+            if is_ours(parameter) and (parameter != "request" or "." in value):
+                yield Finding(
+                    ("endpoints", field.alias or name),
+                    f"may not hold {quoted(parameter)} in its query: the tool sets it",
+                )
 
 
 def _assertion_findings(behaviour: Behaviour) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Parameters that a server wants besides those of the RFCs: `access_type: offline`, `prompt: consent`, an audience.
 
 Rules: they may not take the place of a parameter that the protocol's safety rests on (`redirect_uri`, `state`,
-`code_challenge` …), and never hold a credential.
+`code_challenge` …), and never hold a credential; nor may the query of an endpoint, or another name for a parameter.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ _SECRET = frozenset(
         *("refresh_token", "access_token", "assertion"),
     }
 )
+
+
+def is_ours(name: str) -> bool:
+    """True for what the tool itself sends, or for a credential: nothing in a manifest may stand in its place."""
+    return name in _OURS or name in _SECRET
 
 
 def free_parameters(parameters: dict[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 Rules:
 - a shape renames and leaves out, it never adds a credential; which fields there are is the protocol's, not the data's;
+- no field is called by the name of another one: a secret sent as `scope` would come back as one, and be shown;
 - header names that carry credentials, or that say how the body is read, are the tool's own;
 - with `query` the fields travel in the URL of a GET: only for servers that take nothing else.
 """
@@ -14,6 +15,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from reconciler.model.choices import BodyFormat
+from reconciler.model.extra_parameters import is_ours
 from reconciler.model.spec import Line, Plain, Spec
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
@@ -30,6 +32,8 @@ RENAMED = frozenset(
     }
 )
 """What a server may call otherwise, or take without."""
+_SAME = frozenset({("refresh_token", "access_token")})
+"""Where what renews an access token is the access token itself."""
 
 
 def _free_headers(headers: dict[str, str]) -> dict[str, str]:
@@ -51,6 +55,11 @@ def token_header(name: str) -> str:
 def _known_fields(names: dict[str, str]) -> dict[str, str]:
     if unknown := sorted(names.keys() - RENAMED):
         raise ValueError(f"{unknown[0]} is no field that can be renamed: {', '.join(sorted(RENAMED))}")
+    taken = (
+        ours for ours, theirs in sorted(names.items()) if is_ours(theirs) and (ours, theirs) not in _SAME
+    )
+    if (ours := next(taken, None)) is not None:
+        raise ValueError(f"{ours} may not be called {names[ours]}: that is another field of the protocol")
     return names
 
 

@@ -217,6 +217,30 @@ def test_a_server_that_says_nothing_of_iss_need_not_send_it():
     assert judged(back(**{**GOOD, "iss": "https://evil.example"}), request) is Refusal.ISSUER_WRONG
 
 
+@pytest.mark.parametrize(
+    ("iss", "judged_as"),
+    [
+        ("https://as.example", "c"),
+        ("https://AS.example/tenant/", "c"),
+        ("https://login.example:8443", "c"),
+        ("https://honest.example", Refusal.ISSUER_ELSEWHERE),
+        ("https://as.example@honest.example", Refusal.ISSUER_ELSEWHERE),
+        ("https://login.example.honest.example", Refusal.ISSUER_ELSEWHERE),
+        ("no URL", "c"),
+    ],
+)
+def test_where_the_issuer_is_not_known_one_of_another_servers_hosts_is_a_mix_up(iss: str, judged_as: Any):
+    """RFC 9700 §4.4: its page led the person on to an honest server, whose code it would be sent."""
+    behaviour = make_behaviour()
+    provider = replace(
+        ready(behaviour, page="https://login.example/authorize"), issuer=None, issuer_in_response=False
+    )
+    request = plan_authorization(provider, make_account(), redirect=REDIRECT, nonces=NONCES)
+    assert (request.page, request.server) == ("login.example", "as.example")
+    assert judged(back(code="c", state="the-state", iss=iss), request) == judged_as
+    assert judged(back(code="c", state="the-state"), request) == "c"
+
+
 def test_a_pasted_url_may_have_spaces_around_and_a_fragment_behind():
     assert judged(f"  {back(**GOOD)}#_=_\n") == "c0de"
 

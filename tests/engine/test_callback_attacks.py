@@ -168,6 +168,23 @@ def test_a_pasted_code_is_exchanged_at_once_and_one_that_came_too_late_says_how_
     assert outcome is Outcome.DONE or "(a code works once, and for 30s)" in result.hint
 
 
+@pytest.mark.parametrize("paste", [False, True], ids=["listener", "paste"])
+def test_a_server_whose_issuer_nobody_knows_is_sent_no_code_of_another_server(paste: bool):
+    """Mix-up (RFC 9700 §4.4): the page that the person was sent to led them on to an honest server, with our client there."""
+    world = ConsentWorld()
+
+    class MixedUp(Person):
+        def answers(self) -> list[str]:
+            return [self.back(code="of-the-honest-one", iss="https://honest.example")]
+
+    assert world.provider.issuer is None
+    result = world.consent(make_account(), person=MixedUp(world.server), paste=paste)
+    assert (result.outcome, result.code) == (Outcome.REFUSED, 5)
+    assert "neither the page's nor the token endpoint's" in result.error
+    assert "server.issuer" in result.hint
+    assert world.server.seen == []
+
+
 # -------------------------------------------------------------------------------------------------------- PKCE downgrade
 
 
@@ -191,6 +208,25 @@ def test_a_manifest_cannot_downgrade_the_challenge():
     ):
         with pytest.raises(ValueError, match="is set by the tool itself"):
             make_behaviour(authorization_parameters=parameters)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ({"scope": "request_uri"}, "scope may not be called request_uri"),
+        ({"scope": "redirect_uri"}, "scope may not be called redirect_uri"),
+        ({"client_secret": "scope"}, "client_secret may not be called scope"),
+        ({"refresh_token": "client_id"}, "refresh_token may not be called client_id"),
+        ({"scope": "user_scope", "client_id": "client_key", "refresh_token": "access_token"}, ""),
+    ],
+)
+def test_no_field_is_called_by_the_name_of_another(names: dict[str, str], words: str):
+    """A secret that was sent as `scope` would come back as one; a `request_uri` brings a request of somebody else's."""
+    if not words:
+        assert make_behaviour(request={"names": names}).request.names == names
+        return
+    with pytest.raises(ValueError, match=words):
+        make_behaviour(request={"names": names})
 
 
 def test_a_server_that_drops_the_challenge_gains_nothing_from_a_stolen_code_without_its_verifier():
