@@ -11,6 +11,7 @@ Rules (OpenID Connect Core §5.3.2; RFC 7662 §2.2; RFC 9068 does not apply: acc
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -57,6 +58,7 @@ class Mismatch(Enum):
     """Who consented before."""
 
 
+_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _OPENID = frozenset({IdentitySource.ID_TOKEN, IdentitySource.USERINFO})
 """Sources whose `email` and `email_verified` have a meaning of their own (OpenID Connect Core §5.1)."""
 
@@ -132,8 +134,14 @@ def is_email(text: str) -> bool:
     return at != "" and name != "" and "." in domain.strip(".") and "@" not in domain and not text.count(" ")
 
 
+def folded(name: str) -> str:
+    """A name or an address with ASCII's capitals made small, and no other letter touched: Unicode's own folding makes `s` of
+    `ſ` and `k` of the Kelvin sign, and one person's address of another's."""
+    return name.translate(_SMALL)
+
+
 def _is_same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
+    return folded(one) == folded(other)
 
 
 def _text(value: Any) -> str | None:

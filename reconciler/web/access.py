@@ -4,7 +4,8 @@ A rule is `WHO=NAMESPACES`: WHO is `user:ana@acme.example`, `domain:acme.example
 with commas between, `*` for all, or nothing, for a person's own accounts alone.
 
 Rules:
-- nobody whom no rule names comes in; an address counts only where the login calls it verified;
+- nobody whom no rule names comes in; an address counts only where the login calls it verified, and compares by
+  `identity.folded`;
 - an account's owner sees it, whatever its namespace, once they are in;
 - a consent link opens the way to its one account and to nothing else; it is no login.
 """
@@ -16,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.decide.identity import folded
 from reconciler.errors import UsageError, clean
 from reconciler.model.names import Address, is_name
 
@@ -65,7 +67,7 @@ class Visitor:
     def sees(self, address: Address, *, owner: str) -> bool:
         if self.namespaces is None or address.namespace in self.namespaces:
             return True
-        return self.email != "" and owner.casefold() == self.email
+        return self.email != "" and folded(owner) == self.email
 
 
 LOCAL = Visitor("this machine", namespaces=None)
@@ -82,7 +84,7 @@ def parse_rule(text: str) -> Rule:
     if kind == Kind.USER and "@" not in name:
         raise _bad(text, "a user is an e-mail address")
     if kind != Kind.GROUP:
-        name = name.casefold()
+        name = folded(name)
     if kind == Kind.DOMAIN and _DOMAIN.fullmatch(name) is None:
         raise _bad(text, "a domain is what stands after the @ of an address")
     names = [part.strip() for part in namespaces.split(",") if part.strip()]

@@ -3,7 +3,8 @@
 Rules:
 - a login's token is judged as that of a consent is, and more strictly: its issuer must publish keys, its nonce must be ours,
   it must name somebody, and where it is for several clients, which one it was issued to (OpenID Connect Core §3.1.3.7);
-- an e-mail address counts where the issuer calls it verified (`email_verified`), and is left out otherwise;
+- an e-mail address counts where the issuer calls it verified (`email_verified`), and is left out otherwise; letters that
+  only look like ASCII's are others;
 - any text gives claims or an IdTokenRefused; neither quotes the token.
 """
 
@@ -14,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.decide.id_token import TokenAudience, read_id_token
-from reconciler.decide.identity import IdentityProblem
+from reconciler.decide.identity import IdentityProblem, folded
 from reconciler.errors import ReconcilerError
 from reconciler.model.secret import Secret
 from reconciler.web.access import Login
@@ -44,6 +45,16 @@ def read_claims(
     return said
 
 
+def together(claims: Mapping[str, Any], userinfo: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the ID token says, and userinfo where it says nothing. An address and whether it is verified come from one of
+    them (OpenID Connect Core §5.1), or from both where it is the same address."""
+    both = {**userinfo, **claims}
+    source = claims if "email" in claims else userinfo
+    if "email_verified" not in source and userinfo.get("email") == source.get("email"):
+        source = userinfo
+    return {**both, "email_verified": source.get("email_verified")}
+
+
 def login_of(claims: Mapping[str, Any], *, groups_claim: str) -> Login:
     """Whom checked claims speak of."""
     email = claims.get("email")
@@ -51,7 +62,7 @@ def login_of(claims: Mapping[str, Any], *, groups_claim: str) -> Login:
     groups = claims.get(groups_claim, [])
     return Login(
         subject=str(claims["sub"])[:_LONGEST_SUBJECT],
-        email=email.casefold() if verified and isinstance(email, str) and "@" in email else "",
+        email=folded(email) if verified and isinstance(email, str) and "@" in email else "",
         groups=frozenset(g for g in groups if isinstance(g, str)) if _is_short_list(groups) else frozenset(),
     )
 

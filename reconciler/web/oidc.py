@@ -4,7 +4,8 @@ token (OpenID Connect Core §3.1, RFC 9700 §2.1).
 Rules:
 - the issuer is the operator's, from a flag; what it says of itself must bear its name, and its token endpoint is the one
   place where the login's client secret goes;
-- what a login was begun with is sealed in the browser that began it, for ten minutes, and is gone with its callback;
+- what a login was begun with is sealed in the browser that began it, for that session and ten minutes, and is gone with
+  its callback: a cookie that a neighbour's page planted signs nobody in;
 - the callback is judged like every other (`decide/authorization`): state, `iss`, error and code;
 - what the ID token leaves out (address, groups) is asked at userinfo, which must speak of the same person (OpenID Connect
   Core §5.3.2, §5.4);
@@ -45,7 +46,7 @@ from reconciler.model.secret import Secret
 from reconciler.model.trust import Binding
 from reconciler.ports import Clock, Entropy, MetadataEndpoint, TokenEndpoint
 from reconciler.web.access import Login
-from reconciler.web.id_token import IdTokenRefused, login_of, read_claims
+from reconciler.web.id_token import IdTokenRefused, login_of, read_claims, together
 from reconciler.web.sealing import Sealer
 from reconciler.web.site import OidcSettings
 
@@ -95,8 +96,8 @@ class OidcLogin:
     def shown_issuer(self) -> str:
         return clean(self._settings.issuer.partition("://")[2].partition("/")[0])
 
-    def begin(self, *, then: str) -> Begun:
-        """`then`: our own path to go to afterwards. ProviderFailed, ProviderUnreachable."""
+    def begin(self, *, then: str, sid: str) -> Begun:
+        """`then`: our own path to go to afterwards; `sid`: the session that begins. ProviderFailed, ProviderUnreachable."""
         found = self._about_issuer()
         page = found.endpoints.get("authorization")
         if page is None:
@@ -117,16 +118,16 @@ class OidcLogin:
             quote_via=quote,
         )
         kept = self._sealer.seal(
-            {"state": state, "nonce": nonce, "verifier": verifier.reveal(), "then": then},
+            {"state": state, "nonce": nonce, "verifier": verifier.reveal(), "then": then, "sid": sid},
             purpose=_PURPOSE,
             until=self._clock.now() + LASTS,
         )
         return Begun(f"{page}{'&' if '?' in page else '?'}{query}", kept)
 
-    def finish(self, callback_url: str, *, kept: str | None) -> tuple[Login, str]:
+    def finish(self, callback_url: str, *, kept: str | None, sid: str) -> tuple[Login, str]:
         """Who signed in, and where they wanted to go. LoginFailed, ProviderFailed, ProviderUnreachable."""
         begun = self._sealer.open(kept, purpose=_PURPOSE, now=self._clock.now())
-        if begun is None:
+        if begun is None or begun.get("sid") != sid:
             raise LoginFailed(
                 "this browser did not begin to sign in, or did so too long ago", hint="sign in again"
             )
@@ -147,10 +148,7 @@ class OidcLogin:
         id_token, access_token = self._exchange(found, code=verdict.code, verifier=Secret(begun["verifier"]))
         claims = self._claims(id_token, nonce=begun["nonce"], found=found)
         more = self._userinfo(claims, found=found, token=access_token)
-        if "email" not in claims:
-            # Whether an address is verified is said where the address is.
-            claims = {name: value for name, value in claims.items() if name != "email_verified"}
-        return login_of({**more, **claims}, groups_claim=self._settings.groups_claim), begun["then"]
+        return login_of(together(claims, more), groups_claim=self._settings.groups_claim), begun["then"]
 
     # ------------------------------------------------------------------------------------------------------ the issuer
 

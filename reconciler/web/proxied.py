@@ -10,6 +10,7 @@ import hmac
 
 from werkzeug.datastructures import Headers
 
+from reconciler.decide.identity import folded
 from reconciler.web.access import Login
 from reconciler.web.site import ProxySettings
 
@@ -28,6 +29,6 @@ def proxied_login(headers: Headers, proxy: ProxySettings) -> Login | None:
     groups = [part.strip() for text in headers.getlist(proxy.groups_header) for part in text.split(",")]
     return Login(
         subject=name[:255],
-        email=name.casefold()[:255] if "@" in name else "",
+        email=folded(name)[:255] if "@" in name else "",
         groups=frozenset(group for group in groups if group),
     )

@@ -44,7 +44,7 @@ def _page(site: Site, login: OidcLogin) -> Response:
 
 def _start(site: Site, login: OidcLogin) -> Response:
     check_rate(site, "login")
-    begun = login.begin(then=own_path(request.args.get("then", "/")))
+    begun = login.begin(then=own_path(request.args.get("then", "/")), sid=asking().browser.sid)
     response = redirect(begun.url, code=302)
     site.sessions.set_cookie(response, _cookie(site), begun.kept, path=CALLBACK)  # type: ignore[arg-type]  # werkzeug's response, as Flask makes it
     return response
@@ -57,7 +57,9 @@ def _finish(site: Site, login: OidcLogin) -> Response:
     query = request.query_string.decode("ascii", "replace")
     try:
         who, then = login.finish(
-            f"{site.settings.public}{CALLBACK}?{query}", kept=request.cookies.get(_cookie(site))
+            f"{site.settings.public}{CALLBACK}?{query}",
+            kept=request.cookies.get(_cookie(site)),
+            sid=asking().browser.sid,
         )
     except (LoginFailed, IdTokenRefused) as failed:
         said = Refused(

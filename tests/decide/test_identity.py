@@ -159,3 +159,14 @@ def test_a_base_that_names_no_claim_gets_the_standard_one_where_the_server_vouch
     found = identity_in(Document({"sub": "1", **claims}), IdentityRules(source=source))
     assert isinstance(found, Identity)
     assert (found.email, found.verified) == (email, email is not None)
+
+
+@pytest.mark.parametrize(
+    "lookalike", ["\N{KELVIN SIGN}im@example.com", "kim@example\N{FULLWIDTH FULL STOP}com"]
+)
+def test_letters_that_unicode_folds_into_asciis_are_another_persons(lookalike):
+    """`K` of the Kelvin sign is folded to `k`, and so one mailbox to another's."""
+    stranger = Identity("7", lookalike, verified=True)
+    assert mismatch(stranger, pinned="kim@example.com", stored=None) is Mismatch.PINNED
+    assert mismatch(stranger, pinned=None, stored=None, owner="kim@example.com") is Mismatch.OWNER
+    assert is_expected(Identity("7", "KIM@Example.com", verified=True), pinned="kim@example.COM", stored=None)

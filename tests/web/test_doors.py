@@ -11,12 +11,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from werkzeug.datastructures import Headers
 
 from reconciler.adapters.system import SystemClock
 from reconciler.errors import UsageError
 from reconciler.model.names import account_address
 from reconciler.model.secret import Secret
-from reconciler.web.access import Login, admit, parse_rule
+from reconciler.web.access import Login, Visitor, admit, parse_rule
+from reconciler.web.id_token import login_of
+from reconciler.web.proxied import proxied_login
 from reconciler.web.rate import ALLOWANCES, RateLimit
 from reconciler.web.sealing import Sealer
 from reconciler.web.site import LoginMode, ProxySettings, SiteSettings, parse_public
@@ -27,6 +30,7 @@ from tests.web.site_world import PUBLIC, SiteWorld, heading, opened
 
 CRM = account_address("sales", "crm")
 PROXY_SECRET = "a-secret-of-the-proxy"
+PROXY_SAYS = {"X-Proxy-Secret": PROXY_SECRET}
 PROXY = {"X_Proxy_Secret": PROXY_SECRET, "X_Forwarded_Email": "ana@example.com"}
 
 
@@ -68,6 +72,23 @@ def site(town: Town) -> Iterator[SiteWorld]:
 def test_a_rule_lets_in_whom_it_names_to_what_it_names(rules: list[str], login: Login, sees: bool | None):
     visitor = admit(login, [parse_rule(text) for text in rules])
     assert (visitor and visitor.sees(CRM, owner="Owner@example.com")) == sees
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ro\xdf@example.com", "ann@ro\xdf.example"],
+)
+def test_an_address_that_unicode_folds_into_anothers_is_a_strangers(address: str):
+    rules = [parse_rule(text) for text in ("user:ross@example.com=*", "domain:ross.example=*")]
+    by_proxy = proxied_login(
+        Headers(PROXY_SAYS | {"X-Forwarded-Email": address}), ProxySettings(Secret(PROXY_SECRET))
+    )
+    by_token = login_of({"sub": "1", "email": address, "email_verified": True}, groups_claim="groups")
+    for login in (by_proxy, by_token):
+        assert login is not None
+        assert admit(login, rules) is None
+        assert not Visitor("1", login.email).sees(CRM, owner="ross@example.com")
+        assert not Visitor("1", login.email).sees(CRM, owner="ann@ross.example")
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,20 @@ def test_a_login_that_another_browser_began_signs_nobody_in(town: Town, oidc_pro
         assert "did not begin to sign in" in page.text
 
 
+def test_a_login_that_was_planted_in_a_browser_signs_nobody_in(town: Town, oidc_provider: OidcServer):
+    """A neighbour's page under the same domain can set cookies here, but none that begins with `__Host-`: not our session."""
+    with behind(oidc_provider, town) as site:
+        mallory, ana = site.visit(), site.visit()
+        ana.get("/login")
+        back = signs_in("mallory@example.com", mallory.get("/login/start").headers["Location"])
+        (begun,) = [cookie for cookie in mallory.cookies() if cookie.key == "login"]
+        ana.client.set_cookie(begun.key, begun.value, path="/login/callback", domain="127.0.0.1")
+        page = ana.get(local(back))
+        assert page.status_code == 403
+        assert "did not begin to sign in" in page.text
+        assert ana.get("/").headers["Location"].startswith("/login")
+
+
 def test_a_callback_is_taken_once(town: Town, oidc_provider: OidcServer):
     with behind(oidc_provider, town) as site:
         ana = site.visit()
@@ -167,13 +181,13 @@ def test_keys_that_the_provider_rotated_are_asked_for_again_but_not_for_every_ba
     )
 
     def signs_in() -> str:
-        begun = login.begin(then="/")
+        begun = login.begin(then="/", sid="s")
         said = asked(begun.url)
         issuer.claims = {
             "iss": issuer.name, "aud": "page", "sub": "1", "nonce": said["nonce"],
             "iat": int(clock.now().timestamp()), "exp": int(clock.now().timestamp()) + 300,
         }  # fmt: skip
-        who, _ = login.finish(f"{CALLBACK}?code=x&state={said['state']}", kept=begun.kept)
+        who, _ = login.finish(f"{CALLBACK}?code=x&state={said['state']}", kept=begun.kept, sid="s")
         return who.subject
 
     assert signs_in() == "1"
@@ -321,3 +335,53 @@ def test_an_address_counts_where_it_is_verified(claims: dict[str, Any], email: s
 def test_groups_are_texts_of_a_list():
     assert login_of({"sub": "1", "teams": ["a", 7, "b"]}, groups_claim="teams").groups == {"a", "b"}
     assert login_of({"sub": "1", "teams": "a"}, groups_claim="teams").groups == frozenset()
+
+
+class WithUserinfo(Issuer):
+    """An issuer whose ID token and userinfo say different things."""
+
+    def __init__(self, userinfo: dict[str, Any]) -> None:
+        super().__init__()
+        self.userinfo = userinfo
+
+    def fetch(self, url: Url) -> HttpAnswer:
+        said = super().fetch(url)
+        if url.text.endswith("/jwks"):
+            return said
+        return answer({**json.loads(said.body.reveal()), "userinfo_endpoint": f"{self.name}/userinfo"})
+
+    def get(self, *_: object, **__: object) -> HttpAnswer:
+        return answer(self.userinfo)
+
+
+def test_an_address_of_one_answer_is_not_verified_by_the_word_of_another():
+    """OpenID Connect Core §5.1: `email_verified` speaks of the `email` beside it."""
+    clock, issuer = (
+        ManualClock(),
+        WithUserinfo({"sub": "1", "email": "mallory@example.com", "email_verified": True}),
+    )
+    login = OidcLogin(
+        OidcSettings(issuer.name, "page", Secret("secret")),
+        public=PUBLIC,
+        metadata=issuer,
+        endpoint=issuer,
+        clock=clock,
+        entropy=SystemEntropy(),
+        sealer=Sealer(bytes(32)),
+    )
+
+    def signs_in(**claims: Any) -> str:
+        begun = login.begin(then="/", sid="s")
+        said = asked(begun.url)
+        now = int(clock.now().timestamp())
+        issuer.claims = {
+            "iss": issuer.name, "aud": "page", "sub": "1", "nonce": said["nonce"], "iat": now, "exp": now + 300, **claims,
+        }  # fmt: skip
+        return login.finish(f"{CALLBACK}?code=x&state={said['state']}", kept=begun.kept, sid="s")[0].email
+
+    assert signs_in(email="ana@example.com") == ""
+    assert signs_in(email="ana@example.com", email_verified=True) == "ana@example.com"
+    assert signs_in() == "mallory@example.com"
+    assert signs_in(email_verified=True) == "mallory@example.com"
+    issuer.userinfo = {"sub": "1", "email": "mallory@example.com"}
+    assert signs_in(email_verified=True) == ""
