@@ -4,7 +4,8 @@ Rules (OWASP ASVS 5.0, V7 and V3.5):
 - the cookie is HttpOnly, SameSite=Lax, `__Host-` and Secure where the site is https; nothing else is kept in a browser but
   begun consents and begun logins, sealed alike;
 - a session ends after 30 minutes without a request, after 8 hours at the latest, and by signing out; a session that was
-  signed out stays dead for as long as its cookie would open;
+  signed out stays dead for as long as its cookie would open: at once here, and, by a mark in the store that each server asks
+  for once a minute and session, at other servers and after a restart; while the store cannot be asked, a session goes on;
 - a login makes a new session, so that nobody can be given one beforehand;
 - the token of forms follows from the session and is compared in constant time.
 """
@@ -15,6 +16,7 @@ import hashlib
 import hmac
 import secrets
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,6 +25,9 @@ from typing import Any
 from flask import Request, Response
 
 from reconciler.decide.web_keys import derived_key
+from reconciler.engine.run import Run
+from reconciler.engine.used_marks import claim, is_used
+from reconciler.errors import ReconcilerError
 from reconciler.web.access import Login
 from reconciler.web.sealing import Sealer
 from reconciler.web.site import SiteSettings
@@ -30,6 +35,7 @@ from reconciler.web.site import SiteSettings
 _PURPOSE = "session"
 _SID_BYTES = 18
 _WRITTEN_AGAIN = 60
+_MOST_ASKED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +53,13 @@ class Browser:
 class Sessions:
     """Reads and writes the cookie; knows which sessions were signed out here."""
 
-    def __init__(self, settings: SiteSettings, *, sealer: Sealer, master: bytes) -> None:
+    def __init__(self, settings: SiteSettings, *, sealer: Sealer, master: bytes, run: Run) -> None:
         self._settings = settings
+        self._run = run
         self._sealer = sealer
         self._forms = derived_key(master, "forms")
         self._ended: dict[str, datetime] = {}
+        self._asked: OrderedDict[str, datetime] = OrderedDict()
         self._lock = threading.Lock()
         self.cookie = "__Host-reconciler" if settings.secure else "reconciler"
 
@@ -59,7 +67,7 @@ class Sessions:
         """The request's session, or a new one."""
         value = self._sealer.open(request.cookies.get(self.cookie), purpose=_PURPOSE, now=now)
         known = None if value is None else _read(value)
-        if known is None or self._is_over(known, now):
+        if known is None or self._is_over(known, now) or self._was_ended_elsewhere(known, now):
             return self.new(now=now)
         if (now - known.seen).total_seconds() >= _WRITTEN_AGAIN:
             return replace(known, seen=now, fresh=True)
@@ -73,6 +81,11 @@ class Sessions:
             for sid in [sid for sid, over in self._ended.items() if over < browser.seen]:
                 del self._ended[sid]
             self._ended[browser.sid] = browser.since + self._settings.longest
+        if browser.login is not None:
+            try:
+                claim(self._run, _mark(browser), until=browser.since + self._settings.longest, for_good=True)
+            except ReconcilerError as error:
+                self._run.events.warning("sign-out-not-stored", error=type(error).__name__)
 
     def write(self, response: Response, browser: Browser) -> None:
         value = {
@@ -103,6 +116,29 @@ class Sessions:
     def _is_over(self, browser: Browser, now: datetime) -> bool:
         idle = now - browser.seen >= self._settings.idle
         return idle or now - browser.since >= self._settings.longest or browser.sid in self._ended
+
+    def _was_ended_elsewhere(self, browser: Browser, now: datetime) -> bool:
+        """What another server was told, or this one before it was started again."""
+        if browser.login is None:
+            return False
+        with self._lock:
+            asked = self._asked.get(browser.sid)
+            if asked is not None and (now - asked).total_seconds() < _WRITTEN_AGAIN:
+                return False
+            self._asked[browser.sid] = now
+            self._asked.move_to_end(browser.sid)
+            if len(self._asked) > _MOST_ASKED:
+                self._asked.popitem(last=False)
+        try:
+            until = browser.since + self._settings.longest
+            return is_used(self._run, _mark(browser), until=until) is not None
+        except ReconcilerError as error:
+            self._run.events.warning("sign-out-not-read", error=type(error).__name__)
+            return False
+
+
+def _mark(browser: Browser) -> str:
+    return hashlib.sha256(f"session {browser.sid}".encode()).hexdigest()[:32]
 
 
 def _login_value(login: Login) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def make_site_app(
         run=back.run,
         lookout=lookout,
         consents=Consents(back, lookout=lookout, sealer=sealer, settings=settings),
-        sessions=Sessions(settings, sealer=sealer, master=master),
+        sessions=Sessions(settings, sealer=sealer, master=master, run=back.run),
         sealer=sealer,
         rate=RateLimit(),
         login=_login(back, settings, sealer=sealer, ports=login),

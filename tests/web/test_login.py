@@ -88,6 +88,27 @@ def test_a_person_signs_in_and_comes_to_the_page_that_they_asked_for(town: Town,
         assert thief.get("/").headers["Location"].startswith("/login"), "signing out ends copies too"
 
 
+def test_signing_out_ends_copies_at_another_server_and_after_a_restart_too(
+    town: Town, oidc_provider: OidcServer
+):
+    with behind(oidc_provider, town) as one, behind(oidc_provider, town) as other:
+        ana = one.visit()
+        ana.get(local(signs_in("ana@example.com", ana.get("/login/start").headers["Location"])))
+        kept = ana.cookies()
+
+        def thief_at(site: SiteWorld) -> str:
+            thief = site.visit()
+            for cookie in kept:
+                thief.client.set_cookie(cookie.key, cookie.value, domain="127.0.0.1")
+            return thief.get("/").headers.get("Location", "")
+
+        ana.press("/")
+        assert ana.press("/accounts/sales/crm").status_code == 303
+        assert thief_at(other).startswith("/login")
+    with behind(oidc_provider, town) as later:
+        assert thief_at(later).startswith("/login")
+
+
 def test_somebody_whom_no_rule_names_is_told_so_and_sees_nothing(town: Town, oidc_provider: OidcServer):
     with behind(oidc_provider, town, "domain:acme.example=*") as site:
         mallory = site.visit()
