@@ -3,7 +3,9 @@
 Rules (RFC 8252 §§7.3, 8.3; RFC 6749 §3.1.2):
 - the first loopback URI that the provider declares (or that its base implies) is listened on, else the first is pasted;
 - a loopback URI without a port is registered as it is, and any free port is filled in when it is used;
-- a URI that is not on this machine is answered in the browser's address bar, from where a person pastes it.
+- a URI that is not on this machine is answered in the browser's address bar, from where a person pastes it;
+- a page has one address for all providers, and one for each: where the latter is declared it is used, since an answer that
+  comes to another provider's address is then known for a mix-up, whether or not servers say `iss` (RFC 9700 §4.4.2).
 """
 
 from __future__ import annotations
@@ -56,9 +58,16 @@ def redirect_uri(provider: DesiredProvider, *, paste: bool = False) -> RedirectU
     return chosen.pasted() if paste else chosen
 
 
-def accepts_callback(provider: DesiredProvider, callback: str) -> bool:
-    """True where a browser may be sent back to `callback`: it is declared as it stands, or as a loopback URI without a
-    port, which stands for any port (RFC 8252 §7.3)."""
+def page_callback(provider: DesiredProvider, callback: str) -> str | None:
+    """Where a browser is sent back to at a page whose common address is `callback`: the provider's own, or else that one;
+    None where neither is declared."""
+    own = f"{callback}/{provider.address.namespace}/{provider.address.name}"
+    return next((uri for uri in (own, callback) if _accepts(provider, uri)), None)
+
+
+def _accepts(provider: DesiredProvider, callback: str) -> bool:
+    """True where it is declared as it stands, or as a loopback URI without a port, which stands for any port (RFC 8252
+    §7.3)."""
     port = urlsplit(callback).port
     declared = [_read(text) for text in provider.redirect_uris]
     return any(

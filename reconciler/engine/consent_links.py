@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from reconciler.decide.consent_link import MARK_BYTES, ConsentLink, sign_link
 from reconciler.decide.consent_words import not_for_a_person
-from reconciler.decide.redirect import accepts_callback
+from reconciler.decide.redirect import page_callback
 from reconciler.engine.run import Run
 from reconciler.engine.web_key import web_key
 from reconciler.errors import ObjectFailed, ProviderFailed
@@ -45,7 +45,7 @@ def make_link(
             hint=f"write `owner` in {account.location}",
         )
     callback = f"{public}/callback"
-    if not accepts_callback(provider, callback):
+    if page_callback(provider, callback) is None:
         raise ProviderFailed(
             f"{provider.address}: {callback} is none of its redirect URIs, so the page could not take its answer",
             hint=f"allow it at the provider, and add it to redirectUris in {provider.location}",

@@ -25,7 +25,7 @@ from reconciler.decide.pending_consent import (
     encode_pending,
     judge_pending,
 )
-from reconciler.decide.redirect import accepts_callback
+from reconciler.decide.redirect import page_callback
 from reconciler.decide.results import Outcome, Result
 from reconciler.engine.consent import begin_consent, finish_consent
 from reconciler.engine.ready import ready_provider
@@ -77,7 +77,8 @@ class Consents:
         """ConsentStopped, ReconcilerError."""
         run, ready = self._ready(close)
         assert close.account is not None  # noqa: S101 - `_ready` has refused what is not declared
-        pending = begin_consent(run, close.account, ready, redirect_uri=self._settings.callback)
+        redirect = page_callback(ready.desired, self._settings.callback) or self._settings.callback
+        pending = begin_consent(run, close.account, ready, redirect_uri=redirect)
         if isinstance(pending, Result):
             raise ConsentStopped(
                 pending.error or pending.message, hint=pending.hint, account=close.row.address
@@ -202,7 +203,7 @@ class Kept:
 def refuse_callback(close: Closeup, settings: SiteSettings) -> None:
     """ConsentStopped where the provider would not send anybody back to this page."""
     provider = close.provider
-    if provider is not None and not accepts_callback(provider, settings.callback):
+    if provider is not None and page_callback(provider, settings.callback) is None:
         console = provider.behaviour.console.url
         where = f" (at {console})" if console else ""
         raise ConsentStopped(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, redirect, request
 from werkzeug.wrappers import Response
@@ -40,6 +41,7 @@ def add_consent_views(app: Flask, site: Site) -> None:
         ("/c/<text>", "link", _link, ["GET"]),
         ("/c/<text>", "linking", _linking, ["POST"]),
         (CALLBACK, "callback", _callback, ["GET"]),
+        (f"{CALLBACK}/<namespace>/<name>", "callback-of-one", _callback, ["GET"]),
         ("/result", "result", _result, ["GET"]),
     ]
     for path, name, view, methods in rules:
@@ -143,13 +145,14 @@ def _linking(site: Site, *, text: str) -> Response:
 # --------------------------------------------------------------------------------------------------------------- callback
 
 
-def _callback(site: Site) -> Response:
+def _callback(site: Site, **_: str) -> Response:
+    """The address that it came to, a provider's own or that of all, is judged with all else of it."""
     if request.method != "GET":
         # Flask answers HEAD like GET; here that would exchange a code for a scanner.
         raise Refused("This address is not asked like that.", status=405)
     check_rate(site, "consent")
     query = request.query_string.decode("ascii", "replace")
-    url = f"{site.settings.callback}?{query}"
+    url = f"{site.settings.public}{quote(request.path)}?{query}"
     cookie, address, by_link = "", None, False
     try:
         kept = site.consents.account_of(

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from reconciler.sandbox import person
-from tests.cli.town import Town
+from tests.cli.town import CLIENT_PATH, Town
 from tests.web.site_world import SiteWorld, asked, heading, local, opened
 
 ANA = "ana@example.com"
@@ -71,6 +71,23 @@ def test_a_callback_that_is_wrong_in_one_part_stores_nothing(site: SiteWorld, to
     assert words in ended.text.replace("&#39;", "'")
     assert heading(ended) == "It is not connected."
     assert not stored(town)
+
+
+def test_an_answer_that_came_to_another_providers_address_is_a_mix_up(town: Town):
+    """RFC 9700 §4.4.2: a server that leads people on to another one gets that one's answer at that one's address."""
+    with_an_address_of_its_own(town)
+    with opened(town.desk) as site:
+        ana = site.visit()
+        link = ana.begin("sales/crm")
+        assert asked(link)["redirect_uri"] == "http://127.0.0.1:8080/callback/sales/idp"
+        back = person.press_allow(link, subject=ANA)
+        for elsewhere in ("/callback", "/callback/sales/other", "/callback/sales/idp/"):
+            ended = ana.come_back(back.replace("/callback/sales/idp", elsewhere))
+            assert "Connected" not in ended.text
+            assert not stored(town)
+            assert "authorization_code" not in town.sandbox.counters()["exchanges"]
+            ana, back = (again := site.visit()), person.press_allow(again.begin("sales/crm"), subject=ANA)
+        assert heading(ana.come_back(back)) == "Connected."
 
 
 def test_an_injected_code_of_another_persons_consent_is_refused_by_pkce(site: SiteWorld, town: Town):
@@ -202,3 +219,14 @@ def declare_identity(town: Town, *, scopes: str = "openid, profile,") -> None:
         file = town.desk.folder / f"manifests/sales/{name}.yaml"
         file.write_text(file.read_text().replace("[profile,", f"[{scopes}"))
     town.desk.run("reconcile")
+
+
+def with_an_address_of_its_own(town: Town) -> None:
+    """Another client of the team's, which the server sends back to the provider's own address at the page."""
+    uri = "http://127.0.0.1/callback/sales/idp"
+    client = town.sandbox.add_client(redirect_uris=[uri])
+    path = town.desk.folder / "manifests/sales/idp.yaml"
+    words = path.read_text().replace("http://127.0.0.1/callback", uri)
+    path.write_text(words.replace(town.client["client_id"], client["client_id"]))
+    town.put_secret(CLIENT_PATH, client["client_secret"])
+    town.desk.run("reconcile", expect=0)
