@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from reconciler.cli.console import Console
-from reconciler.cli.output import print_document
+from reconciler.cli.output import print_document, style_of
 from reconciler.decide.doctor import Examination
 from reconciler.decide.drift import DriftReport
 from reconciler.decide.history import Story
-from reconciler.report.style import Style
-
-
-def style_of(console: Console) -> Style:
-    return Style(color=console.color, width=console.width)
 
 
 def write_doctor(examination: Examination, *, output: str, console: Console, tool: str) -> None:

@@ -98,7 +98,7 @@ class AccountView:
             issued_at=self.published.created_time,
             now=self.now,
             access=self._access_rules,
-            refresh=self._refresh_rules,
+            refresh=self.refresh_rules,
             window=self.account.window if self.account else None,
             due_within=self.due_within,
             limits=self.limits,
@@ -141,7 +141,7 @@ class AccountView:
     def idle_death(self) -> datetime | None:
         """When the grant dies unless it is used before; None: not of idleness, or unknown."""
         idle = self.status.refresh_idle if self.status else None
-        idle = idle or idle_limit(self._refresh_rules)
+        idle = idle or idle_limit(self.refresh_rules)
         used = self.observed.tokens.newest if self.observed.tokens else None
         return None if idle is None or used is None or not self.is_person else used.created_time + idle
 
@@ -164,7 +164,7 @@ class AccountView:
         return self.provider.behaviour.access_token if self.provider else AccessTokenRules()
 
     @property
-    def _refresh_rules(self) -> RefreshTokenRules:
+    def refresh_rules(self) -> RefreshTokenRules:
         return self.provider.behaviour.refresh_token if self.provider else RefreshTokenRules()
 
     # ----------------------------------------------------------------------------------------------------- consent

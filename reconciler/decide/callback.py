@@ -11,7 +11,6 @@ Rules (RFC 6749 §4.1.2, RFC 9207, RFC 9700 §§2.1, 4.4):
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,7 +19,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from reconciler.decide.classify import plain_words, shown_code
 from reconciler.decide.token_response import kept_values
 from reconciler.model.behaviour import CallbackRules
-from reconciler.model.secret import Secret
+from reconciler.model.secret import Secret, same_text
 
 _LONGEST_CALLBACK = 16 * 1024
 _MOST_PARAMETERS = 50
@@ -114,7 +113,7 @@ def judge_callback(redirected: str, *, request: AuthorizationRequest) -> Callbac
     states = values.get("state", [])
     if len(states) != 1:
         return CallbackRefused(Refusal.STATE_MISSING, "the callback has no single `state`")
-    if not _same(states[0], request.state.reveal()):
+    if not same_text(states[0], request.state.reveal()):
         return CallbackRefused(Refusal.STATE_WRONG, "the callback's `state` is not the one of this consent")
     rules = request.rules
     if any(len(values.get(name, [])) > 1 for name in (*_SINGLE, rules.code, *rules.keep)):
@@ -207,7 +206,3 @@ def _query_of(redirected: str, expected: str) -> str | None:
         if own.get(name) != value
     ]
     return got.query if not own else urlencode(kept)
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))

@@ -24,7 +24,7 @@ from reconciler.decide.attention import account_remedy
 from reconciler.decide.health import Health
 from reconciler.decide.timing import idle_limit
 from reconciler.errors import clean
-from reconciler.model.behaviour import LifetimeKind, RefreshTokenRules
+from reconciler.model.behaviour import LifetimeKind
 from reconciler.model.desired import DesiredProvider
 from reconciler.model.duration import format_rough
 from reconciler.model.location import Location
@@ -95,7 +95,7 @@ def _needs(view: AccountView, health: Health, *, refresh_every: timedelta | None
                 asks=False,
             )
         return
-    rules = _rules(view)
+    rules = view.refresh_rules
     waits = health.needs_person and health.state is not _DATED
     if waits:
         yield _need(view, health, kind=LimitKind.NOW, at=view.now, message=health.message)
@@ -123,7 +123,7 @@ def _needs(view: AccountView, health: Health, *, refresh_every: timedelta | None
 def _absolute(
     view: AccountView, health: Health, end: datetime, *, every: timedelta | None, lives: timedelta | None
 ) -> Need:
-    testing = _rules(view).testing
+    testing = view.refresh_rules.testing
     if testing is not None and lives is not None and abs(lives - testing) <= testing * _ABOUT:
         words = f"the app is in testing at the provider: grants end after {format_rough(testing)}"
         return _need(view, health, kind=LimitKind.TESTING, at=end, message=words, every=testing)
@@ -136,7 +136,7 @@ def _disused(view: AccountView, health: Health, *, refresh_every: timedelta | No
     dies, idle = view.idle_death, _idle(view)
     if dies is None or idle is None or refresh_every is None or _longest_gap(view, refresh_every) < idle:
         return
-    known = _rules(view).lifetime.kind in _IDLE
+    known = view.refresh_rules.lifetime.kind in _IDLE
     kind = LimitKind.IDLE if known else LimitKind.SLIDING
     why = f"dies after {format_rough(idle)} without a refresh, and one every {format_rough(refresh_every)} comes too late"
     yield _need(view, health, kind=kind, at=dies, message=why, every=idle)
@@ -152,12 +152,12 @@ def _longest_gap(view: AccountView, refresh_every: timedelta) -> timedelta:
 
 def _idle(view: AccountView) -> timedelta | None:
     recorded = view.status.refresh_idle if view.status else None
-    return recorded or idle_limit(_rules(view))
+    return recorded or idle_limit(view.refresh_rules)
 
 
 def _end(view: AccountView) -> datetime | None:
     """The date that no refresh moves: on record, or counted by the base's rule."""
-    status, lifetime = view.status, _rules(view).lifetime
+    status, lifetime = view.status, view.refresh_rules.lifetime
     if status is None:
         return None
     if status.refresh_expires_at is not None:
@@ -168,11 +168,7 @@ def _end(view: AccountView) -> datetime | None:
 
 
 def _nobody_knows(view: AccountView) -> bool:
-    return _rules(view).lifetime.kind is LifetimeKind.UNKNOWN and _idle(view) is None
-
-
-def _rules(view: AccountView) -> RefreshTokenRules:
-    return view.provider.behaviour.refresh_token if view.provider else RefreshTokenRules()
+    return view.refresh_rules.lifetime.kind is LifetimeKind.UNKNOWN and _idle(view) is None
 
 
 def _need(

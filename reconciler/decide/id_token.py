@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from reconciler.decide.answer_document import read_json_object, seconds_at, text
 from reconciler.decide.identity import IdentityProblem
 from reconciler.model.answer import NoAnswer, Outcome
 from reconciler.model.duration import format_rough
-from reconciler.model.secret import Document, Secret
+from reconciler.model.secret import Document, Secret, same_text
 
 LEEWAY = timedelta(minutes=5)
 """Between our clock and theirs."""
@@ -91,7 +90,7 @@ def _check(claims: Document, *, audience: TokenAudience, now: datetime) -> Ident
         return _wrong("the ID token is from another issuer")
     if not _is_for(claims, audience.client_id):
         return _wrong("the ID token is for another client")
-    if audience.nonce is not None and not _same(text_at(claims, "nonce"), audience.nonce.reveal()):
+    if audience.nonce is not None and not same_text(text_at(claims, "nonce"), audience.nonce.reveal()):
         return _wrong("the ID token answers another request (nonce)")
     issued, expires = seconds_at(claims, "iat"), seconds_at(claims, "exp")
     if issued is not None and _since(issued, now) < -LEEWAY:
@@ -218,7 +217,3 @@ def _is_for(claims: Mapping[str, Any], client_id: str) -> bool:
     if client_id not in [item for item in audiences if isinstance(item, str)]:
         return False
     return party is None or party == client_id
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))

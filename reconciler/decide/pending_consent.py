@@ -30,6 +30,7 @@ from reconciler.model.duration import format_instant, parse_instant
 from reconciler.model.names import Address, account_address, is_name
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.secret import Document, Secret
+from reconciler.model.stored_form import read_text, read_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,39 +127,31 @@ def _decode(document: Document) -> PendingConsent:
     if document["format"] != 1 or state is None or not isinstance(document["issuer_in_response"], bool):
         raise ValueError("not a pending consent")
     issuer, only = document.get("issuer"), document.get("only")
-    if only is not None and not isinstance(only, list):
-        raise TypeError("not a list")
     return PendingConsent(
         account=_address(document["account"]),
         request=AuthorizationRequest(
             url="",
-            redirect_uri=_text(document["redirect_uri"]),
+            redirect_uri=read_text(document["redirect_uri"]),
             state=state,
             verifier=document.secret("verifier"),
             nonce=document.secret("nonce"),
-            issuer=None if issuer is None else _text(issuer),
+            issuer=None if issuer is None else read_text(issuer),
             issuer_in_response=document["issuer_in_response"],
-            comes_back_to=_text(document.get("comes_back_to", "")),
+            comes_back_to=read_text(document.get("comes_back_to", "")),
             rules=CallbackRules.model_validate(document.get("rules", {})),
-            server=_text(document.get("server", "")),
-            page=_text(document.get("page", "")),
-            only=None if only is None else tuple(_text(scope) for scope in only),
+            server=read_text(document.get("server", "")),
+            page=read_text(document.get("page", "")),
+            only=None if only is None else read_texts(only),
         ),
-        consent_digest=_text(document["consent_digest"]),
-        provider_digest=_text(document["provider_digest"]),
-        begun_at=parse_instant(_text(document["begun_at"])),
-        expires_at=parse_instant(_text(document["expires_at"])),
+        consent_digest=read_text(document["consent_digest"]),
+        provider_digest=read_text(document["provider_digest"]),
+        begun_at=parse_instant(read_text(document["begun_at"])),
+        expires_at=parse_instant(read_text(document["expires_at"])),
     )
 
 
 def _address(value: Any) -> Address:
-    namespace, name = _text(value).split("/")
+    namespace, name = read_text(value).split("/")
     if not (is_name(namespace) and is_name(name)):
         raise ValueError("no address")
     return account_address(namespace, name)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value

@@ -84,20 +84,8 @@ def hold_unless(plan: Plan, digest: str) -> tuple[Plan, tuple[Result, ...]]:
     if plan.digest == digest or not plan.changes:
         return plan, ()
     words = "the plan made now is another one than was expected"
-    left = tuple(
-        Result(
-            change.address,
-            change.action.value,
-            Outcome.HELD,
-            "PlanStale",
-            words,
-            error=words,
-            hint="look at 'reconciler plan', and expect the digest that it shows",
-            location=change.location,
-            code=6,
-        )
-        for change in plan.changes
-    )
+    hint = "look at 'reconciler plan', and expect the digest that it shows"
+    left = tuple(_stale(change, words, hint=hint) for change in plan.changes)
     return replace(plan, changes=(), digest=plan_digest(())), left
 
 
@@ -127,6 +115,10 @@ def _moved(change: Change, expected: frozenset[Precondition]) -> Result:
         words = f"{path}: version {was.version} when the plan was saved, {has.version} now"
     else:
         words = f"{path} has changed since the plan was saved"
+    return _stale(change, words, hint="make a new plan")
+
+
+def _stale(change: Change, words: str, *, hint: str) -> Result:
     return Result(
         change.address,
         change.action.value,
@@ -134,7 +126,7 @@ def _moved(change: Change, expected: frozenset[Precondition]) -> Result:
         "PlanStale",
         words,
         error=words,
-        hint="make a new plan",
+        hint=hint,
         location=change.location,
         code=6,
     )

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from reconciler.model.choices import TimeUnit
-from reconciler.model.spec import LINE_PATTERN, Line, Plain, ReadWhole, Spec, Window
+from reconciler.model.spec import LINE_PATTERN, Line, Plain, ReadWhole, Spec, Window, one_of_these
 from reconciler.model.state import ErrorClass, Reason
 
 
@@ -29,11 +29,6 @@ Paths = Annotated[
     WithJsonSchema({"anyOf": [_PATH, {"type": "array", "items": _PATH}]}),
 ]
 """One path, or several that are tried in order."""
-
-
-def _one_of_these(*keys: str) -> ConfigDict:
-    """For the JSON Schema: at least one of `keys` is given. The model's validator says the same."""
-    return ConfigDict(json_schema_extra={"anyOf": [{"required": [key]} for key in keys]})
 
 
 class ResponseFields(Spec):
@@ -76,7 +71,7 @@ class CallbackRules(Spec):
 class ErrorRule(Spec):
     """One row of an error table: all given conditions must hold. First match wins."""
 
-    model_config = _one_of_these("error", "status", "code", "match")
+    model_config = one_of_these("error", "status", "code", "match")
 
     error: Plain | None = Field(None, description="the OAuth `error` code")
     status: Annotated[int, Field(ge=100, le=599), ReadWhole] | None = Field(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from reconciler.model.answer_rules import CallbackRules, ErrorRule, ErrorRules, ResponseFields
 from reconciler.model.assertion_rules import AssertionRules
@@ -41,6 +41,7 @@ from reconciler.model.spec import (
     Spec,
     Text,
     Window,
+    one_of_these,
 )
 from reconciler.model.state import GrantType
 from reconciler.model.taking_back import RevocationRules
@@ -84,11 +85,6 @@ __all__ = [
 ]
 
 
-def _one_of_these(*keys: str) -> ConfigDict:
-    """For the JSON Schema: at least one of `keys` is given. The models' validators say the same."""
-    return ConfigDict(json_schema_extra={"anyOf": [{"required": [key]} for key in keys]})
-
-
 class Endpoints(Spec):
     """Absolute URLs; `{name}` parts are filled from parameters. What is not given is discovered or unsupported."""
 
@@ -115,7 +111,7 @@ class Endpoints(Spec):
 class Parameter(Spec):
     """A part of a URL that each Provider fills. Fills one label or path segment, never a domain, unless by a choice."""
 
-    model_config = _one_of_these("pattern", "choices")
+    model_config = one_of_these("pattern", "choices")
 
     description: Line
     pattern: Pattern | None = Field(None, description="regular expression that the value matches in full")

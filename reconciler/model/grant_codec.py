@@ -8,7 +8,7 @@ Rules:
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from reconciler.errors import RecordInvalid
@@ -16,7 +16,6 @@ from reconciler.model.duration import format_instant, parse_instant
 from reconciler.model.grant import (
     Doubt,
     GrantRecord,
-    Holder,
     Imported,
     Intent,
     Op,
@@ -27,10 +26,14 @@ from reconciler.model.grant import (
 )
 from reconciler.model.secret import Document
 from reconciler.model.state import DeletionPolicy, ErrorClass, GrantType, Reason
-
-
-def _time(instant: datetime | None) -> str | None:
-    return None if instant is None else format_instant(instant)
+from reconciler.model.stored_form import (
+    holder_value,
+    read_holder,
+    read_text,
+    read_texts,
+    read_time,
+    time_value,
+)
 
 
 def encode_grant(grant: GrantRecord) -> Document:
@@ -60,15 +63,15 @@ def _encode(grant: GrantRecord) -> dict[str, Any]:
         "email": grant.email,
         "tenant": grant.tenant,
         "consent_digest": grant.consent_digest,
-        "consented_at": _time(grant.consented_at),
-        "refresh_expires_at": _time(grant.refresh_expires_at),
+        "consented_at": time_value(grant.consented_at),
+        "refresh_expires_at": time_value(grant.refresh_expires_at),
         "refresh_idle": grant.refresh_idle and int(grant.refresh_idle.total_seconds()),
         "token_set": _encode_tokens(grant.token_set),
         "op": grant.op and {"id": grant.op.id, "phase": grant.op.phase.value},
         "intent": _encode_intent(grant.intent),
         "doubt": _encode_doubt(grant.doubt),
         "verdict": _encode_verdict(grant.verdict),
-        "last_try": _time(grant.last_try),
+        "last_try": time_value(grant.last_try),
         "removal": {
             "deletion_policy": grant.removal.deletion_policy.value,
             "protect": grant.removal.protect,
@@ -99,23 +102,16 @@ def _encode_tokens(tokens: TokenSet | None) -> dict[str, Any] | None:
 def _encode_intent(intent: Intent | None) -> dict[str, Any] | None:
     if intent is None:
         return None
-    holder = intent.holder
     return {
         "op_id": intent.op_id,
         "phase": intent.phase.value,
         "refresh_fingerprint": intent.refresh_fingerprint,
-        "holder": {
-            "host": holder.host,
-            "boot": holder.boot,
-            "pid_namespace": holder.pid_namespace,
-            "pid": holder.pid,
-            "started": holder.started,
-        },
+        "holder": holder_value(intent.holder),
         "deadline": int(intent.deadline.total_seconds()),
         "tool": intent.tool,
         "commit": intent.commit,
         "attempts": intent.attempts,
-        "since": _time(intent.since),
+        "since": time_value(intent.since),
         "interrupted": intent.interrupted,
     }
 
@@ -157,28 +153,12 @@ def _encode_import(imported: Imported | None) -> dict[str, Any] | None:
     }
 
 
-def _instant(value: Any) -> datetime | None:
-    return None if value is None else parse_instant(value)
-
-
 def _span(value: Any) -> timedelta | None:
     return None if value is None else timedelta(seconds=int(value))
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError("not a list of texts")
-    return tuple(value)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
-
-
 def _kept(value: Any) -> dict[str, str]:
-    return {_text(name): _text(text) for name, text in value.items()}
+    return {read_text(name): read_text(text) for name, text in value.items()}
 
 
 def _decode(document: Document) -> GrantRecord:
@@ -187,34 +167,34 @@ def _decode(document: Document) -> GrantRecord:
     return GrantRecord(
         grant=GrantType(document["grant"]),
         refresh_token=document.secret("refresh_token"),
-        origin=_text(document["origin"]),
-        client_id=_text(document["client_id"]),
-        scopes=_texts(document.get("scopes", [])),
-        requested_scopes=_texts(document.get("requested_scopes", [])),
-        subject=None if document.get("subject") is None else _text(document["subject"]),
-        email=_text(document.get("email", "")),
-        tenant=_text(document.get("tenant", "")),
-        consent_digest=_text(document.get("consent_digest", "")),
-        consented_at=_instant(document.get("consented_at")),
-        refresh_expires_at=_instant(document.get("refresh_expires_at")),
+        origin=read_text(document["origin"]),
+        client_id=read_text(document["client_id"]),
+        scopes=read_texts(document.get("scopes", [])),
+        requested_scopes=read_texts(document.get("requested_scopes", [])),
+        subject=None if document.get("subject") is None else read_text(document["subject"]),
+        email=read_text(document.get("email", "")),
+        tenant=read_text(document.get("tenant", "")),
+        consent_digest=read_text(document.get("consent_digest", "")),
+        consented_at=read_time(document.get("consented_at")),
+        refresh_expires_at=read_time(document.get("refresh_expires_at")),
         refresh_idle=_span(document.get("refresh_idle")),
         token_set=_decode_tokens(document.get("token_set")),
-        op=None if op is None else Op(_text(op["id"]), Phase(op["phase"])),
+        op=None if op is None else Op(read_text(op["id"]), Phase(op["phase"])),
         intent=_decode_intent(document.get("intent")),
         doubt=_decode_doubt(document.get("doubt")),
         verdict=_decode_verdict(document.get("verdict")),
-        last_try=_instant(document.get("last_try")),
+        last_try=read_time(document.get("last_try")),
         removal=Removal(
             deletion_policy=DeletionPolicy(removal.get("deletion_policy", "Orphan")),
             protect=removal.get("protect", False) is True,
-            client_id=_text(removal.get("client_id", "")),
-            provider=_text(removal.get("provider", "")),
-            revocation_endpoint=_text(removal.get("revocation_endpoint", "")),
+            client_id=read_text(removal.get("client_id", "")),
+            provider=read_text(removal.get("provider", "")),
+            revocation_endpoint=read_text(removal.get("revocation_endpoint", "")),
         ),
         kept=_kept(document.get("kept") or {}),
-        redirect_uri=_text(document.get("redirect_uri", "")),
+        redirect_uri=read_text(document.get("redirect_uri", "")),
         forgotten=document.get("forgotten", False) is True,
-        owner=_text(document.get("owner", "")),
+        owner=read_text(document.get("owner", "")),
         imported=_decode_import(document.get("imported")),
     )
 
@@ -226,10 +206,10 @@ def _decode_tokens(value: Any) -> TokenSet | None:
     scope = value.get("scope")
     return TokenSet(
         access_token=document.secret("access_token"),
-        token_type=_text(value.get("token_type", "Bearer")),
+        token_type=read_text(value.get("token_type", "Bearer")),
         expires_at=parse_instant(value["expires_at"]),
         refresh_token=None,
-        scope=None if scope is None else _texts(scope),
+        scope=None if scope is None else read_texts(scope),
         lifetime=timedelta(seconds=int(value["lifetime"])),
     )
 
@@ -237,23 +217,16 @@ def _decode_tokens(value: Any) -> TokenSet | None:
 def _decode_intent(value: Any) -> Intent | None:
     if value is None:
         return None
-    holder = value["holder"]
     return Intent(
-        op_id=_text(value["op_id"]),
+        op_id=read_text(value["op_id"]),
         phase=Phase(value["phase"]),
-        refresh_fingerprint=_text(value["refresh_fingerprint"]),
-        holder=Holder(
-            host=_text(holder["host"]),
-            boot=_text(holder["boot"]),
-            pid_namespace=_text(holder["pid_namespace"]),
-            pid=int(holder["pid"]),
-            started=_text(holder["started"]),
-        ),
+        refresh_fingerprint=read_text(value["refresh_fingerprint"]),
+        holder=read_holder(value["holder"]),
         deadline=timedelta(seconds=int(value["deadline"])),
-        tool=_text(value["tool"]),
-        commit=_text(value.get("commit", "")),
+        tool=read_text(value["tool"]),
+        commit=read_text(value.get("commit", "")),
         attempts=int(value.get("attempts", 1)),
-        since=_instant(value.get("since")),
+        since=read_time(value.get("since")),
         interrupted=value.get("interrupted") is True,
     )
 
@@ -273,8 +246,8 @@ def _decode_verdict(value: Any) -> Verdict | None:
         first_at=parse_instant(value["first_at"]),
         last_at=parse_instant(value["last_at"]),
         confirmed=value["confirmed"] is True,
-        code=_text(value.get("code", "")),
-        refresh_fingerprint=_text(value.get("refresh_fingerprint", "")),
+        code=read_text(value.get("code", "")),
+        refresh_fingerprint=read_text(value.get("refresh_fingerprint", "")),
     )
 
 
@@ -283,9 +256,9 @@ def _decode_import(value: Any) -> Imported | None:
         return None
     return Imported(
         at=parse_instant(value["at"]),
-        by=_text(value.get("by", "")),
-        commit=_text(value.get("commit", "")),
+        by=read_text(value.get("by", "")),
+        commit=read_text(value.get("commit", "")),
         proved=value.get("proved") is True,
         replaced=int(value.get("replaced", 0)),
-        subject=_text(value.get("subject", "")),
+        subject=read_text(value.get("subject", "")),
     )

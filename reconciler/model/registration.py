@@ -20,6 +20,7 @@ from reconciler.model.behaviour import ClientAuth
 from reconciler.model.duration import format_instant, parse_instant
 from reconciler.model.grant import Holder
 from reconciler.model.secret import Document, Secret
+from reconciler.model.stored_form import holder_value, read_holder, read_text, read_time, time_value
 
 
 class IntentKind(StrEnum):
@@ -101,7 +102,6 @@ class RegistrationRecord:
 
 
 def _encode_client(client: ClientRegistration) -> dict[str, Any]:
-    expires = client.client_secret_expires_at
     found = {
         "client_id": client.client_id,
         "client_secret": client.client_secret,
@@ -109,26 +109,19 @@ def _encode_client(client: ClientRegistration) -> dict[str, Any]:
         "issuer": client.issuer,
         "registration_client_uri": client.registration_client_uri,
         "registration_access_token": client.registration_access_token,
-        "client_secret_expires_at": None if expires is None else format_instant(expires),
+        "client_secret_expires_at": time_value(client.client_secret_expires_at),
         "metadata_digest": client.metadata_digest,
     }
     return {key: value for key, value in found.items() if value is not None and value != ""}
 
 
 def _encode_intent(intent: RegistrationIntent) -> dict[str, Any]:
-    holder = intent.holder
     return {
         "op_id": intent.op_id,
         "kind": intent.kind.value,
         "since": format_instant(intent.since),
         "issuer": intent.issuer,
-        "holder": {
-            "host": holder.host,
-            "boot": holder.boot,
-            "pid_namespace": holder.pid_namespace,
-            "pid": holder.pid,
-            "started": holder.started,
-        },
+        "holder": holder_value(intent.holder),
         "tool": intent.tool,
         "commit": intent.commit,
     }
@@ -139,8 +132,8 @@ def _decode(document: Document) -> RegistrationRecord:
         raise ValueError("not this format")
     client, intent = document.get("client"), document.get("intent")
     return RegistrationRecord(
-        owner=_text(document["owner"]),
-        op=_text(document["op"]),
+        owner=read_text(document["owner"]),
+        op=read_text(document["op"]),
         client=None if client is None else _decode_client(client),
         intent=None if intent is None else _decode_intent(intent),
     )
@@ -148,49 +141,35 @@ def _decode(document: Document) -> RegistrationRecord:
 
 def _decode_client(value: Any) -> ClientRegistration:
     document = Document(_object(value))
-    expires = document.get("client_secret_expires_at")
-    client_id = _text(document["client_id"])
+    client_id = read_text(document["client_id"])
     if not client_id:
         raise ValueError("no client id")
     return ClientRegistration(
         client_id=client_id,
         client_secret=document.secret("client_secret"),
         auth=ClientAuth(document["auth"]),
-        issuer=_text(document.get("issuer", "")),
-        registration_client_uri=_text(document.get("registration_client_uri", "")),
+        issuer=read_text(document.get("issuer", "")),
+        registration_client_uri=read_text(document.get("registration_client_uri", "")),
         registration_access_token=document.secret("registration_access_token"),
-        client_secret_expires_at=None if expires is None else parse_instant(expires),
-        metadata_digest=_text(document.get("metadata_digest", "")),
+        client_secret_expires_at=read_time(document.get("client_secret_expires_at")),
+        metadata_digest=read_text(document.get("metadata_digest", "")),
     )
 
 
 def _decode_intent(value: Any) -> RegistrationIntent:
     found = _object(value)
-    holder = _object(found["holder"])
     return RegistrationIntent(
-        op_id=_text(found["op_id"]),
+        op_id=read_text(found["op_id"]),
         kind=IntentKind(found["kind"]),
         since=parse_instant(found["since"]),
-        issuer=_text(found["issuer"]),
-        holder=Holder(
-            host=_text(holder["host"]),
-            boot=_text(holder["boot"]),
-            pid_namespace=_text(holder["pid_namespace"]),
-            pid=int(holder["pid"]),
-            started=_text(holder["started"]),
-        ),
-        tool=_text(found.get("tool", "")),
-        commit=_text(found.get("commit", "")),
+        issuer=read_text(found["issuer"]),
+        holder=read_holder(_object(found["holder"])),
+        tool=read_text(found.get("tool", "")),
+        commit=read_text(found.get("commit", "")),
     )
 
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise TypeError("not an object")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
     return value

@@ -40,6 +40,11 @@ class Spec(BaseModel):
     )
 
 
+def one_of_these(*keys: str) -> ConfigDict:
+    """For the JSON Schema: at least one of `keys` is given. The models' validators say the same."""
+    return ConfigDict(json_schema_extra={"anyOf": [{"required": [key]} for key in keys]})
+
+
 class Quoted(str):
     """A scalar that stood in quotes: always text."""
 

@@ -20,6 +20,7 @@ from reconciler.model.endpoint import Origin, is_host, parse_origin
 from reconciler.model.names import is_name
 from reconciler.model.secret import Document
 from reconciler.model.store_path import Layout, StorePath
+from reconciler.model.stored_form import read_text, read_texts
 from reconciler.model.trust import Binding, TrustMode, TrustSettings
 
 _FORMAT = 1
@@ -52,9 +53,9 @@ def decode_binding(document: Document, *, credential: str, version: int) -> Bind
 
     def read() -> Binding:
         _check_format(document)
-        if _text(document["credential"]) != credential:
+        if read_text(document["credential"]) != credential:
             raise ValueError("another credential's binding")
-        origins = frozenset(_origin(text) for text in _texts(document["origins"]))
+        origins = frozenset(_origin(text) for text in read_texts(document["origins"]))
         return Binding(credential, origins, _yes_or_no(document["revoked"]), version)
 
     return _read("a binding of trust", read)
@@ -84,7 +85,7 @@ def decode_settings(document: Document) -> TrustSettings:
 
 def _decode_settings(document: Document) -> TrustSettings:
     _check_format(document)
-    hosts = _texts(document.get("allowed_hosts", []))
+    hosts = read_texts(document.get("allowed_hosts", []))
     if not all(is_host(host) for host in hosts):
         raise ValueError("an allowed host is no host name in lower case")
     prefixes = document.get("secret_prefixes", {})
@@ -93,7 +94,7 @@ def _decode_settings(document: Document) -> TrustSettings:
     return TrustSettings(
         mode=TrustMode(document["mode"]),
         allowed_hosts=hosts,
-        secret_prefixes={ns: _texts(paths) for ns, paths in prefixes.items()},
+        secret_prefixes={ns: read_texts(paths) for ns, paths in prefixes.items()},
         loopback=_yes_or_no(document.get("loopback", False)),
     )
 
@@ -111,18 +112,6 @@ def _read(what: str, read: Callable[[], T]) -> T:
 def _check_format(document: Document) -> None:
     if document["format"] != _FORMAT or isinstance(document["format"], bool):
         raise ValueError("not this format")
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise TypeError("not a list")
-    return tuple(_text(item) for item in value)
 
 
 def _yes_or_no(value: Any) -> bool:

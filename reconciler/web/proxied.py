@@ -6,11 +6,10 @@ is not believed; an address is taken as verified, because that is what the opera
 
 from __future__ import annotations
 
-import hmac
-
 from werkzeug.datastructures import Headers
 
 from reconciler.decide.identity import folded
+from reconciler.model.secret import same_text
 from reconciler.web.access import Login
 from reconciler.web.site import ProxySettings
 
@@ -18,9 +17,7 @@ from reconciler.web.site import ProxySettings
 def proxied_login(headers: Headers, proxy: ProxySettings) -> Login | None:
     """Who comes; None where the proxy did not say so."""
     secret = headers.getlist(proxy.secret_header)
-    if len(secret) != 1 or not hmac.compare_digest(
-        secret[0].encode("utf-8", "replace"), proxy.secret.reveal().encode()
-    ):
+    if len(secret) != 1 or not same_text(secret[0], proxy.secret.reveal()):
         return None
     users = headers.getlist(proxy.user_header)
     if len(users) != 1 or not users[0].strip() or "," in users[0]:

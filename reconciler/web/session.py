@@ -28,6 +28,7 @@ from reconciler.decide.web_keys import derived_key
 from reconciler.engine.run import Run
 from reconciler.engine.used_marks import claim, is_used
 from reconciler.errors import ReconcilerError
+from reconciler.model.secret import same_text
 from reconciler.web.access import Login
 from reconciler.web.sealing import Sealer
 from reconciler.web.site import SiteSettings
@@ -111,7 +112,7 @@ class Sessions:
         return hmac.new(self._forms, browser.sid.encode(), hashlib.sha256).hexdigest()
 
     def is_our_form(self, browser: Browser, token: str) -> bool:
-        return hmac.compare_digest(self.form_token(browser).encode(), token.encode("utf-8", "replace"))
+        return same_text(self.form_token(browser), token)
 
     def _is_over(self, browser: Browser, now: datetime) -> bool:
         idle = now - browser.seen >= self._settings.idle
