@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.cli.sandbox_extra import sandbox_missing
 from reconciler.decide.authorization import Callback, CallbackRefused
 from reconciler.decide.conformance import Promise, not_tried
 from reconciler.decide.consent_guidance import Guidance
@@ -86,10 +87,7 @@ def sandbox_for(behaviour: Behaviour) -> Iterator[SandboxStage]:
         from reconciler.sandbox.manners import Manners
         from reconciler.sandbox.protocol.metadata import AUTH_METHODS
     except ModuleNotFoundError as error:
-        raise UsageError(
-            "the sandbox is not installed",
-            hint="in a checkout: pip install --require-hashes -r requirements/sandbox.txt",
-        ) from error
+        raise sandbox_missing() from error
     played = _played(behaviour)
     said = likeness("the base", played)
     policy = {**said["policy"], "min_age_seconds": 0}

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.options import flag
-from reconciler.errors import UsageError, clean
+from reconciler.cli.sandbox_extra import sandbox_missing
+from reconciler.errors import clean
 
 if TYPE_CHECKING:
     from reconciler.cli.demo_stage import Stage
@@ -75,10 +76,7 @@ def demo(keep: bool) -> int:
     try:
         from reconciler.sandbox import Sandbox, SandboxConfig, TokenPolicy
     except ModuleNotFoundError as error:
-        raise UsageError(
-            "the sandbox is not installed",
-            hint="in a checkout: pip install --require-hashes -r requirements/sandbox.txt",
-        ) from error
+        raise sandbox_missing() from error
     from reconciler.cli.demo_stage import Stage, stage_environment
 
     with ExitStack() as closing:

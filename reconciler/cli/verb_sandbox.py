@@ -11,6 +11,7 @@ import json
 import click
 
 from reconciler.cli.options import flag
+from reconciler.cli.sandbox_extra import sandbox_missing
 from reconciler.errors import UsageError
 from reconciler.model.behaviour import Behaviour
 from reconciler.model.suggestion import suggest
@@ -32,10 +33,7 @@ def sandbox(arguments: tuple[str, ...], like: str | None) -> int:
     try:
         from reconciler.sandbox.__main__ import main
     except ModuleNotFoundError as error:
-        raise UsageError(
-            "the sandbox is not installed",
-            hint="in a checkout: pip install --require-hashes -r requirements/sandbox.txt",
-        ) from error
+        raise sandbox_missing() from error
     given = list(arguments)
     if like is not None:
         from reconciler.decide.likeness import likeness

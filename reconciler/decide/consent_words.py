@@ -194,10 +194,12 @@ def ended(
     hint: str,
     outcome: Outcome = Outcome.FAILED,
     code: int = FAILED,
+    action: str = "consent",
 ) -> Result:
+    """`action`: what was asked for; taking over a grant ends as a consent does."""
     return Result(
         account.address,
-        "consent",
+        action,
         outcome,
         reason=reason.value,
         message=error,

@@ -32,7 +32,7 @@ from reconciler.errors import (
 )
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.duration import format_rough
-from reconciler.model.grant import GrantRecord, Op, Phase, Removal, TokenSet
+from reconciler.model.grant import GrantRecord, Removal, TokenSet
 from reconciler.model.limits import GRANT_VERSIONS_KEPT
 from reconciler.model.names import Address
 from reconciler.model.ready import ReadyProvider
@@ -40,7 +40,6 @@ from reconciler.model.state import AccountState, Reason
 from reconciler.model.status import MANAGED_BY, AccountStatus, ownership_mark
 from reconciler.model.stored import KeyMetadata, Stored
 
-_OP_BYTES = 16
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
 _MAX_CONFLICTS = 20
@@ -150,7 +149,7 @@ def _completed(
     return replace(
         record,
         token_set=tokens if needs_intent else None,
-        op=Op(run.entropy.token(_OP_BYTES), Phase.DONE),
+        op=run.done(),
         intent=None,
         doubt=None,
         verdict=None,

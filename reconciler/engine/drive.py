@@ -43,7 +43,6 @@ from reconciler.errors import CasConflict, ReconcilerError, WriteUnclear
 from reconciler.model.grant import GrantRecord, TokenSet
 from reconciler.model.store_path import StorePath
 
-_OP_BYTES = 16
 _JITTER = 0.25
 _NEVER = threading.Event()
 """Never set: waiting for it is a sleep that no stop cuts short."""
@@ -86,7 +85,7 @@ class Hands:
             case Elapsed():
                 return self.run.clock.monotonic()
             case NewOp():
-                return self.run.entropy.token(_OP_BYTES)
+                return self.run.new_op()
             case HolderAlive():
                 return not self.run.is_dead(effect.holder)
             case Pause():

@@ -17,7 +17,6 @@ from reconciler.model.registration import ClientRegistration
 from reconciler.model.state import ErrorClass
 from reconciler.model.status import Circuit, ProviderStatus, ownership_mark
 
-_OP_BYTES = 16
 Change = Callable[[ProviderStatus | None], ProviderStatus]
 
 
@@ -87,7 +86,7 @@ def applied_status(run: Run, applied: Applied) -> Change:
 def announced_status(run: Run, desired: DesiredProvider, *, intent_version: int) -> Change:
     """Says that a registration was begun (`intent_version` of its record), or with 0 that none is open any more."""
     now = run.clock.now()
-    op = run.entropy.token(_OP_BYTES) if intent_version else ""
+    op = run.new_op() if intent_version else ""
 
     def change(before: ProviderStatus | None) -> ProviderStatus:
         stands = before or ProviderStatus(

@@ -27,12 +27,11 @@ from reconciler.engine.refresh_work import RefreshWork
 from reconciler.engine.run import Run
 from reconciler.errors import CasConflict, HeldByAnother, ProviderUnreachable, RecordInvalid, WriteUnclear
 from reconciler.model.behaviour import IdentitySource
-from reconciler.model.grant import GrantRecord, Imported, Op, Phase, TokenSet
+from reconciler.model.grant import GrantRecord, Imported, TokenSet
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.state import AccountState, ErrorClass, Reason
 from reconciler.model.status import ownership_mark
 
-_OP_BYTES = 16
 _GIVEN = (Ending.REFRESHED, Ending.FRESH, Ending.WAITED)
 
 
@@ -188,7 +187,7 @@ def _before(run: Run, work: RefreshWork, record: GrantRecord) -> GrantRecord | N
 def _write(run: Run, work: RefreshWork, record: GrantRecord, *, cas: int) -> tuple[int, GrantRecord]:
     """One version on top of the one that was judged; whoever wrote there meanwhile knows better."""
     path = run.layout.grant(work.account.address)
-    written = replace(record, op=Op(run.entropy.token(_OP_BYTES), Phase.DONE))
+    written = replace(record, op=run.done())
     try:
         return run.store.write(path, written.to_document(), cas=cas), written
     except CasConflict:

@@ -9,39 +9,22 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from reconciler.engine.reads_below import ReadsBelow
 from reconciler.errors import PathDenied
 from reconciler.model.secret import Document
 from reconciler.model.store_path import Layout, StorePath
-from reconciler.model.stored import KeyMetadata, Stored
 from reconciler.ports import SecretStore
 
 
-class ReadingStore:
+class ReadingStore(ReadsBelow):
     """Implements `SecretStore` over another one."""
 
     def __init__(self, store: SecretStore, *, layout: Layout) -> None:
+        super().__init__(store)
         self._store = store
         self._layout = layout
-
-    def read_metadata(self, path: StorePath) -> KeyMetadata | None:
-        return self._store.read_metadata(path)
-
-    def list_keys(self, folder: StorePath) -> list[str]:
-        return self._store.list_keys(folder)
-
-    def scan_metadata(self, folder: StorePath) -> Mapping[StorePath, KeyMetadata] | None:
-        return self._store.scan_metadata(folder)
-
-    def read(self, path: StorePath, *, version: int | None = None) -> Stored:
-        return self._store.read(path, version=version)
-
-    def server_time(self) -> datetime:
-        return self._store.server_time()
-
-    def describe(self) -> str:
-        return self._store.describe()
 
     def capabilities(self, paths: Sequence[StorePath]) -> Mapping[StorePath, frozenset[str]]:
         return self._store.capabilities(paths)

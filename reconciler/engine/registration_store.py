@@ -32,7 +32,6 @@ from reconciler.model.registration import (
 )
 from reconciler.model.status import ownership_mark
 
-_OP_BYTES = 16
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
 _READ_BACKS = 3
@@ -79,7 +78,7 @@ def announce(run: Run, address: Address, *, read: ReadRecord, kind: IntentKind, 
     """Write an intent beside what is known. CasConflict where somebody else was first; nothing was sent then."""
     run.store.ensure_login(2 * run.limits.http_deadline)
     intent = RegistrationIntent(
-        op_id=new_op(run),
+        op_id=run.new_op(),
         kind=kind,
         since=run.clock.now(),
         issuer=issuer,
@@ -112,7 +111,7 @@ def keep(run: Run, address: Address, *, read: ReadRecord, client: ClientRegistra
 
 def commit(run: Run, address: Address, *, read: ReadRecord, record: RegistrationRecord) -> ReadRecord:
     """Write `record` on top of `read`, trying until the commit deadline while the store is down."""
-    wanted = replace(record, op=new_op(run))
+    wanted = replace(record, op=run.new_op())
     until = run.clock.monotonic() + run.limits.commit_deadline.total_seconds()
     pause = _FIRST_PAUSE
     while True:
@@ -151,10 +150,6 @@ def write_record(run: Run, address: Address, record: RegistrationRecord, *, cas:
 
 def blank_record(run: Run) -> RegistrationRecord:
     return RegistrationRecord(owner=ownership_mark(run.owner), op="")
-
-
-def new_op(run: Run) -> str:
-    return run.entropy.token(_OP_BYTES)
 
 
 def _own_version(run: Run, address: Address, *, op: str) -> int | None:

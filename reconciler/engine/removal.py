@@ -16,7 +16,7 @@ from reconciler.engine.drive import read_grant
 from reconciler.engine.run import Run
 from reconciler.errors import CasConflict, HeldByAnother, ObjectFailed, PathDenied, WriteUnclear, clean
 from reconciler.model.desired import DesiredAccount
-from reconciler.model.grant import Op, Phase
+from reconciler.model.grant import GrantRecord, Phase
 from reconciler.model.location import Location
 from reconciler.model.names import Address
 from reconciler.model.observed import ObservedAccount
@@ -24,7 +24,6 @@ from reconciler.model.status import ownership_mark
 from reconciler.model.stored import KeyMetadata
 
 _TRIES = 5
-_OP_BYTES = 16
 
 
 def withdraw(run: Run, account: DesiredAccount, observed: ObservedAccount) -> Result:
@@ -69,6 +68,12 @@ def forget(
     return Result(account, "forget", Outcome.DONE, message=words, location=location)
 
 
+def refuse_foreign(run: Run, account: Address, record: GrantRecord) -> None:
+    """ObjectFailed where another reconciler wrote it, or nobody says who did."""
+    if record.owner != ownership_mark(run.owner):
+        raise ObjectFailed(f"{account}: its grant belongs to {clean(record.owner or 'nobody', cap=80)}")
+
+
 def refuse_under_way(run: Run, account: Address, *, read: GrantRead, now: datetime) -> None:
     """HeldByAnother where another run is refreshing it. As for a takeover (DESIGN §6.10), one whose deadline has passed
     by the store's clock, or whose holder is dead, is over: nobody refreshes what is not declared, and an intent that
@@ -83,15 +88,12 @@ def refuse_under_way(run: Run, account: Address, *, read: GrantRead, now: dateti
 
 def _write_tombstone(run: Run, account: Address, *, now: datetime) -> None:
     path = run.layout.grant(account)
-    op = Op(run.entropy.token(_OP_BYTES), Phase.DONE)
+    op = run.done()
     for _ in range(_TRIES):
         read = read_grant(run, path)
         if read.record is None:
             return
-        if read.record.owner != ownership_mark(run.owner):
-            raise ObjectFailed(
-                f"{account}: its grant belongs to {clean(read.record.owner or 'nobody', cap=80)}"
-            )
+        refuse_foreign(run, account, read.record)
         if read.record.forgotten:
             return
         refuse_under_way(run, account, read=read, now=now)

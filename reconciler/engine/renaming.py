@@ -19,18 +19,17 @@ from reconciler.decide.digests import account_digests
 from reconciler.decide.refresh_effects import GrantRead
 from reconciler.engine.drive import read_grant
 from reconciler.engine.publish import write_status
-from reconciler.engine.removal import refuse_under_way, take_away
+from reconciler.engine.removal import refuse_foreign, refuse_under_way, take_away
 from reconciler.engine.run import Run
-from reconciler.errors import CasConflict, HeldByAnother, ObjectFailed, WriteUnclear, clean
+from reconciler.errors import CasConflict, HeldByAnother, ObjectFailed, WriteUnclear
 from reconciler.model.desired import DesiredAccount
-from reconciler.model.grant import GrantRecord, Op, Phase
+from reconciler.model.grant import GrantRecord
 from reconciler.model.names import Address
 from reconciler.model.state import AccountState, Reason
-from reconciler.model.status import AccountStatus, ownership_mark
+from reconciler.model.status import AccountStatus
 from reconciler.model.stored import KeyMetadata
 
 _TRIES = 5
-_OP_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,9 @@ def _move_grant(run: Run, former: Address, address: Address) -> int:
         # is no more than a copy, and whoever moves and refreshes it meanwhile makes our write conflict.
         new = read_grant(run, run.layout.grant(address))
         old = read_grant(run, run.layout.grant(former))
-        _refuse_foreign(run, former, old)
-        _refuse_foreign(run, address, new)
+        for name, read in ((former, old), (address, new)):
+            if read.record is not None:
+                refuse_foreign(run, name, read.record)
         if old.record is None or old.record.forgotten:
             # A run that was cut off has set it aside already; or there never was one.
             return new.version if new.record is not None and not new.record.forgotten else 0
@@ -92,11 +92,6 @@ def _move_grant(run: Run, former: Address, address: Address) -> int:
     raise HeldByAnother(f"{former}: others keep writing there")
 
 
-def _refuse_foreign(run: Run, address: Address, read: GrantRead) -> None:
-    if read.record is not None and read.record.owner != ownership_mark(run.owner):
-        raise ObjectFailed(f"{address}: its grant belongs to {clean(read.record.owner or 'nobody', cap=80)}")
-
-
 def _is_copy(new: GrantRead, old: GrantRead) -> bool:
     """Nothing stands there, a tombstone, or an earlier copy of the same consent that a cut-off run left."""
     if new.record is None or new.record.forgotten or old.record is None:
@@ -105,7 +100,7 @@ def _is_copy(new: GrantRead, old: GrantRead) -> bool:
 
 
 def _write(run: Run, address: Address, record: GrantRecord, *, cas: int) -> int:
-    op = Op(run.entropy.token(_OP_BYTES), Phase.DONE)
+    op = run.done()
     return run.store.write(run.layout.grant(address), replace(record, op=op).to_document(), cas=cas)
 
 
@@ -124,7 +119,7 @@ def follow_provider(
         record = read.record
         if record is None or record.consent_digest not in before:
             break
-        _refuse_foreign(run, account.address, read)
+        refuse_foreign(run, account.address, record)
         refuse_under_way(run, account.address, read=read, now=run.store.server_time())
         told = replace(
             record,

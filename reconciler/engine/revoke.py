@@ -22,19 +22,18 @@ from reconciler.decide.results import Outcome, Result
 from reconciler.decide.revoke_words import REVOKE, left_by_hand
 from reconciler.engine.drive import read_grant
 from reconciler.engine.published import write_status
-from reconciler.engine.removal import refuse_under_way, take_away
+from reconciler.engine.removal import refuse_foreign, refuse_under_way, take_away
 from reconciler.engine.revoking import take_back
 from reconciler.engine.run import Run
-from reconciler.errors import CasConflict, GuardRefused, HeldByAnother, ObjectFailed, WriteUnclear, clean
+from reconciler.errors import CasConflict, GuardRefused, HeldByAnother, WriteUnclear
 from reconciler.model.desired import DesiredAccount
-from reconciler.model.grant import GrantRecord, Op, Phase
+from reconciler.model.grant import GrantRecord
 from reconciler.model.names import Address
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.state import AccountState, Reason
 from reconciler.model.status import ownership_mark
 
 _TRIES = 4
-_OP_BYTES = 16
 _PERSON = 5
 
 
@@ -93,9 +92,7 @@ def _checked(run: Run, account: DesiredAccount, read: GrantRead, *, now: datetim
     record = read.record
     if record is None:
         raise HeldByAnother(f"{account.address}: its grant was removed meanwhile")
-    if record.owner != ownership_mark(run.owner):
-        owner = clean(record.owner or "nobody", cap=80)
-        raise ObjectFailed(f"{account.address}: its grant belongs to {owner}")
+    refuse_foreign(run, account.address, record)
     if record.removal.protect:
         raise GuardRefused(
             f"{account.address}: it is protected, by what was last applied",
@@ -109,7 +106,7 @@ def _checked(run: Run, account: DesiredAccount, read: GrantRead, *, now: datetim
 def _set_aside(run: Run, account: Address, record: GrantRecord, *, cas: int) -> int | None:
     """The tombstone's version; None where another version stands there now. It still carries the refresh token."""
     path = run.layout.grant(account)
-    op = Op(run.entropy.token(_OP_BYTES), Phase.DONE)
+    op = run.done()
     tombstone = replace(record, forgotten=True, intent=None, op=op)
     try:
         return run.store.write(path, tombstone.to_document(), cas=cas)

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.model.grant import Holder
+from reconciler.model.grant import Holder, Op, Phase
 from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
 from reconciler.model.store_path import Layout
 from reconciler.ports import AssertionSigner, Clock, Entropy, Events, Failpoint, SecretStore, TokenEndpoint
+
+_OP_BYTES = 16
 
 
 def _no_failpoint(name: str) -> None:
@@ -82,3 +84,11 @@ class Run:
     """Reads private keys, for clients that sign."""
     in_flight: InFlight = field(default_factory=InFlight)
     """Filled while an account or provider is worked on."""
+
+    def new_op(self) -> str:
+        """A name for one write, by which it is known again where the store's answer to it is unclear."""
+        return self.entropy.token(_OP_BYTES)
+
+    def done(self) -> Op:
+        """The name of a write that leaves nothing open."""
+        return Op(self.new_op(), Phase.DONE)

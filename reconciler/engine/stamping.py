@@ -10,19 +10,20 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from reconciler.engine.reads_below import ReadsBelow
 from reconciler.model.secret import Document
 from reconciler.model.stamp import KEY, Stamp
 from reconciler.model.store_path import Layout, StorePath
-from reconciler.model.stored import KeyMetadata, Stored
 from reconciler.ports import SecretStore
 
 
-class StampingStore:
+class StampingStore(ReadsBelow):
     """Implements `SecretStore` over another one, which `below` gives."""
 
     def __init__(self, below: SecretStore, *, layout: Layout, stamp: Stamp) -> None:
+        super().__init__(below)
         self.below = below
         self._stamp = stamp
         self._records = tuple(folder.segments for folder in (layout.grants, layout.providers, layout.trust))
@@ -45,24 +46,6 @@ class StampingStore:
         self.below.write_metadata(path, custom, max_versions=max_versions, delete_after=delete_after)
 
     # ------------------------------------------------------------------------------------------ as it is below
-
-    def read_metadata(self, path: StorePath) -> KeyMetadata | None:
-        return self.below.read_metadata(path)
-
-    def list_keys(self, folder: StorePath) -> list[str]:
-        return self.below.list_keys(folder)
-
-    def scan_metadata(self, folder: StorePath) -> Mapping[StorePath, KeyMetadata] | None:
-        return self.below.scan_metadata(folder)
-
-    def read(self, path: StorePath, *, version: int | None = None) -> Stored:
-        return self.below.read(path, version=version)
-
-    def server_time(self) -> datetime:
-        return self.below.server_time()
-
-    def describe(self) -> str:
-        return self.below.describe()
 
     def delete_newest(self, path: StorePath) -> None:
         self.below.delete_newest(path)
