@@ -7,15 +7,14 @@ Rules (DESIGN §6, `decide/incidents`):
 - several in a row that got no clear answer: the rest waits for one deadline, then the least urgent of them is the
   probe (what is silent for the most urgent may be their own doing). Where it is answered the silence was not the
   provider's, and is not counted again in this run; where it is not, the rest is held;
-- what was learnt is stored with the provider once, at the end, on top of what stands there then: its metadata has no
-  check-and-set, and registering may have written it in this very run;
 - only a success moves the last good version of the client secret.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from collections import deque
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 
@@ -33,8 +32,6 @@ from reconciler.decide.incidents import (
 )
 from reconciler.decide.refresh_effects import Conclusion, Ending
 from reconciler.decide.token_response import TokenError
-from reconciler.engine.run import Run
-from reconciler.errors import WriteUnclear
 from reconciler.model.limits import RefreshLimits
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.state import ErrorClass, Reason
@@ -54,17 +51,27 @@ class Word(Enum):
     HOLD = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What a run has to say of a provider. `requests`: when they were made, where the base's limit counts them."""
+
+    circuit: Circuit | None
+    good_version: int | None
+    requests: tuple[datetime, ...]
+
+
+NOTHING = Learnt(None, None, ())
+
+
 @dataclass
 class Desk:
-    """`circuit` is what stood on record at the start; `accounts` how many the provider has in this run."""
+    """`recorded` is what stood on record at the start; `accounts` how many the provider has in this run."""
 
     provider: ReadyProvider
-    circuit: Circuit | None
+    recorded: ProviderStatus | None
     limits: RefreshLimits
     started_at: datetime
     accounts: int
-    known_good: int = 0
-    """The client secret's version that is on record as the last one that worked."""
     _tally: Tally = field(init=False)
     _stage: Stage = field(init=False)
     _probes_left: int = field(init=False)
@@ -80,16 +87,21 @@ class Desk:
     """Too many were: the rest waits for a probe, or is held."""
     _probe_from: float | None = None
     _silence_is_theirs: bool = False
+    _requests: deque[datetime] = field(init=False)
+    """Those that the base's limit counts."""
     _good_version: int | None = None
     _last_good_used: bool = False
     _secret_worked: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        entry = admission(self.circuit, now=self.started_at, limits=self.limits)
-        self._tally, self._known = Tally(self.accounts), self.circuit
+        self._known = None if self.recorded is None else self.recorded.circuit
+        entry = admission(self._known, now=self.started_at, limits=self.limits)
+        self._tally = Tally(self.accounts)
         self._stage, self._probes_left = entry.stage, entry.probes
         self._outlived = entry.stage is Stage.PASS
+        limit = self.provider.desired.behaviour.rate.limit
+        self._requests = deque(maxlen=0 if limit is None else limit.requests)
 
     # ---- asked by the dispatcher
 
@@ -166,6 +178,10 @@ class Desk:
         with self._lock:
             return self._last_good_used and not self._secret_worked
 
+    def note_request(self, now: datetime) -> None:
+        with self._lock:
+            self._requests.append(now)
+
     def note_not_asked(self) -> None:
         """An account ended before its provider was asked anything."""
         with self._lock:
@@ -207,7 +223,7 @@ class Desk:
             self._secret_worked |= not last_good_used
             if last_good_used:
                 self._last_good_used = True
-            elif self.provider.secret_version not in (None, self.known_good):
+            else:
                 self._good_version = self.provider.secret_version
 
     def note_refused(self, error: TokenError, now: datetime) -> None:
@@ -232,30 +248,9 @@ class Desk:
 
     # ---- at the end
 
-    def record(self, run: Run, *, now: datetime) -> bool:
-        """Store what was learnt, if anything. True where the provider's metadata was written."""
+    def learnt(self, now: datetime) -> Learnt:
         with self._lock:
-            after = self._circuit_after(now)
-            good = self._good_version
-        if after == self.circuit and good is None:
-            return False
-        path = run.layout.provider(self.provider.desired.address)
-        stands = run.store.read_metadata(path)
-        status = ProviderStatus.from_metadata(stands.custom) if stands is not None else None
-        if status is None:
-            return False
-        said = replace(status, circuit=after)
-        if good is not None:
-            said = replace(said, good_secret_version=good)
-        if said == status:
-            return False
-        custom = said.to_metadata()
-        try:
-            run.store.write_metadata(path, custom)
-        except WriteUnclear:
-            # Replacing metadata whole is the same once or twice.
-            run.store.write_metadata(path, custom)
-        return True
+            return Learnt(self._circuit_after(now), self._good_version, tuple(self._requests))
 
     def _circuit_after(self, now: datetime) -> Circuit | None:
         if self._known is None:

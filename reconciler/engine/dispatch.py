@@ -1,7 +1,8 @@
 """Runs one piece of work for each account on a pool, most urgent first, as far as each provider allows (DESIGN §10).
 
 Rules:
-- a provider's concurrency and rate come from its base; accounts of one that is busy never block another's;
+- a provider's concurrency and rate come from its base, and a limit counts what earlier runs asked too; accounts of one
+  that is busy never block another's;
 - an open circuit lets its probes through and then everybody or nobody;
 - a stop starts nothing more and waits for what runs; so does a store that failed as a whole;
 - what a piece of work raises is its own result: nothing ends the others;
@@ -18,6 +19,7 @@ from enum import Enum, auto
 from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
+from reconciler.decide.call_rate import still_counted
 from reconciler.engine.circuit import Desk, Word
 from reconciler.engine.run import Run
 from reconciler.model.behaviour import RateRules
@@ -205,7 +207,11 @@ class Dispatcher(Generic[_T]):
         if rate.per_second is not None and now < self._next_start.get(provider, now):
             return False
         if rate.limit is not None:
-            recent = self._started.setdefault(provider, deque(maxlen=rate.limit.requests))
+            if provider not in self._started:
+                count, age = still_counted(desk.recorded, limit=rate.limit, now=desk.started_at)
+                earlier = [now - age.total_seconds()] * count
+                self._started[provider] = deque(earlier, maxlen=rate.limit.requests)
+            recent = self._started[provider]
             if len(recent) == rate.limit.requests and now - recent[0] < rate.limit.per.total_seconds():
                 return False
             recent.append(now)

@@ -71,6 +71,8 @@ def applied_status(run: Run, applied: Applied) -> Change:
             client_secret_expires_at=applied.client.client_secret_expires_at if applied.client else None,
             client_digest=applied.client.metadata_digest if applied.client else "",
             circuit=_circuit(before, applied, now=now),
+            calls=before.calls if before is not None else 0,
+            called_at=before.called_at if before is not None else None,
             protect=desired.protect,
             deletion_policy=desired.deletion_policy.value,
             source=str(desired.location),

@@ -23,6 +23,7 @@ from reconciler.decide.incidents import lives_past_next_run
 from reconciler.decide.refresh_results import REFRESH, failed_result, incident_result, silence_result
 from reconciler.decide.results import Outcome, Result
 from reconciler.engine.circuit import Desk
+from reconciler.engine.desk_record import record_desks
 from reconciler.engine.dispatch import Dispatcher, Job, NotRun
 from reconciler.engine.preflight import denied_namespaces
 from reconciler.engine.refresh_account import AccountRefresh
@@ -218,7 +219,7 @@ def _refresh_chosen(
     pool = ThreadPoolExecutor(run.jobs, "refresh") if executor is None else nullcontext(executor)
     with pool as threads:
         ended = dispatcher.run_all(jobs, threads)
-    _record_desks(run, desks, now=clock.now())
+    record_desks(run, desks, now=clock.now())
     for item, _ in allowed:
         desk, came = desks[item.provider.desired.address], ended[item.account.address]
         result = _shown(came, item, desk=desk, watch=watch)
@@ -235,13 +236,10 @@ def _desks(
     return {
         item.provider.desired.address: Desk(
             provider=item.provider,
-            circuit=_circuit(item.provider_observed),
+            recorded=item.provider_observed.status,
             limits=run.limits,
             started_at=now,
             accounts=counts[item.provider.desired.address],
-            known_good=item.provider_observed.status.good_secret_version
-            if item.provider_observed.status
-            else 0,
         )
         for item in work
     }
@@ -277,12 +275,3 @@ def _held_in_silence(
     lives_on = lives_past_next_run(health.access_expires_at, now=clock.now(), due_within=due_within)
     account = item.account
     return silence_result(desk.hold_reason, account.address, lives_on=lives_on, location=account.location)
-
-
-def _record_desks(run: Run, desks: dict[Address, Desk], *, now: datetime) -> None:
-    for address, desk in desks.items():
-        try:
-            desk.record(run, now=now)
-        except ReconcilerError as error:
-            # It is learnt again by the next run; the accounts' own results stand.
-            run.events.warning("circuit.not-recorded", provider=str(address), error=type(error).__name__)

@@ -83,13 +83,17 @@ class AccountRefresh:
         )
         return result
 
+    def _note_request(self) -> None:
+        self._asked.set()
+        self.desk.note_request(self.clock.now())
+
     # ------------------------------------------------------------------------------------------- with a grant
 
     def _person(self) -> Result:
         held = held_back(self.run, self.work)
         if held is not None:
             return held
-        call = TokenCall(self.run, self.work.provider, self.clock, self._asked.set)
+        call = TokenCall(self.run, self.work.provider, self.clock, self._note_request)
         last_good = self.desk.prefers_last_good
 
         noted: list[TokenError] = []
@@ -159,7 +163,7 @@ class AccountRefresh:
 
     def _own(self) -> Result:
         account, provider = self.work.account, self.work.provider
-        call = TokenCall(self.run, provider, self.clock, self._asked.set)
+        call = TokenCall(self.run, provider, self.clock, self._note_request)
         obtained = obtain(call, account, prefers_last_good=self.desk.prefers_last_good)
         ended = obtained.conclusion
         tell(self.desk, ended, noted=False, now=self.clock.now())

@@ -200,7 +200,8 @@ class RateRules(Spec):
     )
     per_second: Annotated[float, Field(gt=0), ReadNumber] | None = None
     limit: RateLimit | None = Field(
-        None, description="kept within a run; stay below what the provider blocks at"
+        None,
+        description="of refreshes, kept within a run and from one to the next; stay below what the provider blocks at",
     )
 
 

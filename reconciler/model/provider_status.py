@@ -75,6 +75,10 @@ class ProviderStatus:
     removed_at: datetime | None = None
     """Since when it is no longer declared and its record set aside; its client still exists at the provider."""
     circuit: Circuit | None = None
+    calls: int = 0
+    """Where its base has a limit of requests: how many the last span had that the limit counts."""
+    called_at: datetime | None = None
+    """… and when the last was made."""
     protect: bool = False
     deletion_policy: str = "Orphan"
     source: str = ""
@@ -116,6 +120,8 @@ class ProviderStatus:
             "circuit-probe-at": instant_text(circuit.probe_at) if circuit else "",
             "circuit-code": circuit.code if circuit else "",
             "circuit-accounts": str(circuit.accounts) if circuit else "",
+            "calls": str(self.calls or ""),
+            "called-at": instant_text(self.called_at),
             "protect": "true" if self.protect else "",
             "deletion-policy": self.deletion_policy,
             "source": self.source,
@@ -159,6 +165,8 @@ class ProviderStatus:
             client_digest=texts.get("client-digest", ""),
             removed_at=read_instant(texts.get("removed-at", "")),
             circuit=_circuit(texts),
+            calls=read_whole(texts.get("calls", "")) or 0,
+            called_at=read_instant(texts.get("called-at", "")),
             protect=texts.get("protect") == "true",
             deletion_policy=texts.get("deletion-policy", "Orphan"),
             source=texts.get("source", ""),

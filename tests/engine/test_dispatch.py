@@ -11,10 +11,11 @@ from reconciler.decide.results import Outcome
 from reconciler.engine.circuit import Desk
 from reconciler.engine.dispatch import Dispatcher, Job, NotRun
 from reconciler.engine.refresh import refresh_accounts
-from reconciler.model.behaviour import RateRules
+from reconciler.model.behaviour import RateLimit, RateRules
 from reconciler.model.limits import REFRESH_LIMITS
 from reconciler.model.names import account_address, provider_address
-from tests.engine.refresh_world import RefreshWorld
+from tests.engine.refresh_world import LAYOUT, RefreshWorld
+from tests.simulators.token_endpoint import answer
 
 SLOW, QUICK = provider_address("team", "slow"), provider_address("team", "quick")
 
@@ -44,7 +45,7 @@ def dispatch(jobs, rates, *, workers: int = 8):
     desks = {
         address: Desk(
             provider=world.provider,
-            circuit=None,
+            recorded=None,
             limits=REFRESH_LIMITS,
             started_at=world.clock.now(),
             accounts=9,
@@ -118,6 +119,59 @@ def test_a_rate_is_kept():
     assert world.clock.monotonic() - before >= 1.4
 
 
+FIVE_A_MINUTE = RateRules(limit=RateLimit(requests=5, per=timedelta(minutes=1)))
+
+
+def limited(count: int, **world) -> RefreshWorld:
+    made = RefreshWorld(behaves={"rate": FIVE_A_MINUTE}, **world)
+    for number in range(count):
+        made.consented(f"team/n{number}")
+    made.clock.advance(timedelta(minutes=55))
+    return made
+
+
+def seconds_for(world: RefreshWorld, *names: str) -> float:
+    before = world.clock.monotonic()
+    assert {result.outcome for result in world.refresh(*names)} == {Outcome.DONE}
+    return world.clock.monotonic() - before
+
+
+def test_a_limit_is_kept_from_one_run_to_the_next():
+    world = limited(9)
+    assert seconds_for(world, "team/n0", "team/n1", "team/n2") == 0
+    world.clock.advance(timedelta(seconds=20))
+    assert seconds_for(world, "team/n3", "team/n4") == 0
+    assert (world.provider_status().calls, world.provider_status().called_at) == (5, world.clock.now())
+    # The five are taken to be as young as the last of them.
+    assert seconds_for(world, "team/n5") >= 60
+    world.clock.advance(timedelta(minutes=2))
+    assert seconds_for(world, "team/n6", "team/n7", "team/n8") == 0
+    assert world.provider_status().calls == 3
+
+
+def test_what_a_limit_counts_costs_one_write_a_run_and_none_where_nobody_was_asked():
+    world = limited(3)
+    world.refresh()
+    provider = f"write_metadata {LAYOUT.provider(world.provider.desired.address)}"
+    assert world.store.writes().count(provider) == 1
+    world.refresh()
+    assert world.store.writes() == []
+
+
+def test_a_second_request_for_an_account_is_counted_too():
+    world = limited(1, rules={"sends_scope": True})
+    world.server.faults.append(answer(400, {"error": "invalid_scope"}))
+    world.refresh()
+    assert world.provider_status().calls == 2
+
+
+def test_a_clock_that_went_back_counts_as_no_time_at_all():
+    world = limited(6)
+    status = replace(world.status(), calls=5, called_at=world.clock.now() + timedelta(hours=1))
+    world.store.write_metadata(LAYOUT.provider(world.provider.desired.address), status.to_metadata())
+    assert 60 <= seconds_for(world, "team/n0") < 62
+
+
 def test_an_executor_of_somebody_elses_can_take_the_place_of_ours():
     world = RefreshWorld()
     world.consented()
@@ -140,7 +194,11 @@ def test_a_stop_leaves_the_rest_unstarted():
         return stage.act("one", 0)
 
     desk = Desk(
-        provider=world.provider, circuit=None, limits=REFRESH_LIMITS, started_at=world.clock.now(), accounts=2
+        provider=world.provider,
+        recorded=None,
+        limits=REFRESH_LIMITS,
+        started_at=world.clock.now(),
+        accounts=2,
     )
     jobs = [Job(account_address("team", "one"), SLOW, stop), job(stage, SLOW, 2)]
     dispatcher: Dispatcher[str] = Dispatcher(run, {SLOW: desk}, {SLOW: RateRules()}, is_over=lambda: False)

@@ -81,6 +81,8 @@ PROVIDER_KEYS = {
     "circuit-probe-at": "… when it is tried again",
     "circuit-code": "… the provider's code",
     "circuit-accounts": "… how many accounts agreed",
+    "calls": "where the base has a `rate.limit`: how many requests the last span had, as far as refreshes made them",
+    "called-at": "… and when the last was made",
     "protect": "`true` where the provider is protected",
     "deletion-policy": "`Orphan` or `Revoke`",
     "source": "file and line of the manifest that was last applied",
@@ -193,6 +195,6 @@ def _provider() -> dict[str, str]:
         issuer_in_response=True, signing_algorithms=("x",),
         pushed_only=True, redirect_uri="x", record_version=1, intent_op="x", intent_since=now,
         client_secret_expires_at=now, client_digest="x", removed_at=now, protect=True, source="x", commit="x",
-        actor="x", run_url="x", tool="x",
+        actor="x", run_url="x", tool="x", calls=1, called_at=now,
         circuit=Circuit(ErrorClass.CLIENT, Reason.CLIENT_REFUSED, now, now, "x", 1),
     ).to_metadata()  # fmt: skip
