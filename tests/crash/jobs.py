@@ -1,4 +1,4 @@
-"""What a forked child does: one refresh, one consent, one registration, with a failpoint that may end it."""
+"""What a forked child does: one refresh, consent, import, revocation or registration, with a failpoint that may end it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from reconciler.adapters.system import SystemClock
 from reconciler.decide.authorization import Callback, CallbackRefused, RedirectUri
 from reconciler.decide.consent_guidance import Guidance
 from reconciler.decide.device import DeviceRequest
+from reconciler.decide.import_document import ImportedToken
 from reconciler.decide.results import Result
 from reconciler.engine.consent import consent as consent_once
 from reconciler.engine.consent_device import consent_by_device
+from reconciler.engine.importing import import_grant
 from reconciler.engine.provider_ports import RegisterOptions
+from reconciler.engine.revoke import revoke_account
 from reconciler.model.desired import DesiredProvider
 from reconciler.model.names import provider_address
+from reconciler.model.secret import Secret
 from reconciler.sandbox import person
 from tests.crash.wire_world import Killer, Place, account_named, look, refresh_once
 from tests.engine.registering_world import RegisteringWorld, dynamic_provider, server_behaviour
@@ -81,6 +85,24 @@ def consent_on_device(order: dict[str, Any]) -> object:
     return said(consent_by_device(run, account, place.provider, ask=Types(), lasts=minute))
 
 
+def take_over(order: dict[str, Any]) -> object:
+    """`import`: somebody brings a refresh token."""
+    place = Place.from_json(order["place"])
+    run = place.make_run(Killer(order.get("failpoint", "")))
+    account, token = account_named(order["account"]), ImportedToken(Secret(order["token"]))
+    return said(
+        import_grant(
+            run, account, place.provider, token=token, by="ana", replaces=order.get("replaces", False)
+        )
+    )
+
+
+def revoke(order: dict[str, Any]) -> object:
+    place = Place.from_json(order["place"])
+    run = place.make_run(Killer(order.get("failpoint", "")))
+    return said(revoke_account(run, account_named(order["account"]), place.provider))
+
+
 def register(order: dict[str, Any]) -> object:
     place = Place.from_json(order["place"])
     world = RegisteringWorld(
@@ -122,5 +144,7 @@ JOBS: dict[str, Callable[[dict[str, Any]], object]] = {
     "refresh": refresh,
     "consent": consent,
     "consent_on_device": consent_on_device,
+    "import": take_over,
+    "revoke": revoke,
     "register": register,
 }

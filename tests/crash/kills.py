@@ -52,8 +52,14 @@ class Scene:
         self.place.store_consent(self.run, name, grant)
         return name
 
-    def child(self, name: str, **order: Any) -> dict[str, Any]:
-        (child,) = self.zygote.run("refresh", place=asdict(self.place), account=name, **order)
+    def given(self) -> str:
+        """A refresh token that another tool got for this client."""
+        (grant,) = self.sandbox.add_grants(self.place.client_id, count=1, scopes=["profile"], expires_in=600)
+        token: str = grant["refresh_token"]
+        return token
+
+    def child(self, name: str, *, job: str = "refresh", **order: Any) -> dict[str, Any]:
+        (child,) = self.zygote.run(job, place=asdict(self.place), account=name, **order)
         if child["status"] == SIGKILLED:
             self.kills += 1
         else:
@@ -61,7 +67,10 @@ class Scene:
         return child
 
     def state_of(self, seen: Seen) -> str:
-        state: str = self.sandbox.refresh_token_state(seen.refresh_token)["state"]
+        return self.state_of_token(seen.refresh_token)
+
+    def state_of_token(self, refresh_token: str) -> str:
+        state: str = self.sandbox.refresh_token_state(refresh_token)["state"]
         return state
 
     # ---- the kills
