@@ -1,14 +1,19 @@
-"""What `consent-link` says: whose link it is and until when it works, as text and as JSON."""
+"""What `consent-link` says: whose link it is and until when it works, which are open, and which were withdrawn, as text and
+as JSON. Links themselves are in none of it but where one is asked for.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 
-from reconciler.engine.consent_links import MadeLink
+from reconciler.engine.consent_links import MadeLink, OpenLink
 from reconciler.errors import clean
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.duration import format_instant
-from reconciler.report.contract_use import ConsentLinkDocument
+from reconciler.model.names import Address
+from reconciler.report.contract_use import ConsentLinkDocument, ConsentLinksDocument
 
 
 def link_text(link: MadeLink, *, account: DesiredAccount) -> str:
@@ -47,5 +52,45 @@ def link_document(link: MadeLink, *, account: DesiredAccount, sent: bool, shown:
         "expires_at": format_instant(link.until),
         "sent": sent,
         "url": link.url if shown else None,
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def links_text(links: Sequence[OpenLink]) -> str:
+    """One line each, the first to expire first."""
+    if not links:
+        return "no consent link is open"
+    wide = max(len(link.account.short) for link in links)
+    return "\n".join(
+        f"{link.account.short:<{wide}}  for {clean(link.owner)}, made {format_instant(link.made_at)}, "
+        f"works until {format_instant(link.until)}"
+        for link in links
+    )
+
+
+def withdrawn_text(count: int, accounts: Sequence[Address]) -> str:
+    """`accounts`: of which there were open links, one at most."""
+    if not accounts:
+        return "no consent link of it is open"
+    return f"{accounts[0].short}: {count} link{'' if count == 1 else 's'} withdrawn"
+
+
+def links_document(links: Sequence[OpenLink], *, withdrawn: int | None, now: datetime, tool: str) -> str:
+    """`links` are those that are open afterwards."""
+    document: ConsentLinksDocument = {
+        "format_version": 1,
+        "kind": "consent-links",
+        "tool": tool,
+        "time": format_instant(now),
+        "withdrawn": withdrawn,
+        "links": [
+            {
+                "address": str(link.account),
+                "owner": clean(link.owner),
+                "made_at": format_instant(link.made_at),
+                "expires_at": format_instant(link.until),
+            }
+            for link in links
+        ],
     }
     return json.dumps(document, indent=2) + "\n"

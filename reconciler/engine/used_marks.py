@@ -4,12 +4,15 @@ Rules:
 - a mark is claimed before the work that it stands for, settled after it, and given back where the work came to nothing;
 - claims are made by check-and-set: of two tabs that come back at once, one goes on;
 - who claimed and died is taken over after a few minutes, so that a crash costs nobody their link;
+- a mark may be written beforehand, free, with what it is about (whose link it is), which every later version keeps; one that
+  was withdrawn counts as used;
 - a mark is named by the day after which it proves nothing any more, so that old ones are swept away by their names.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -31,6 +34,21 @@ class MarkState(StrEnum):
     FREE = "free"
     WORKING = "working"
     USED = "used"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def for_good(self) -> bool:
+        return self in (MarkState.USED, MarkState.WITHDRAWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What stands at a mark's key. `about`: plain texts, nothing secret; empty where it was not written beforehand."""
+
+    state: MarkState
+    at: datetime
+    op: Any = ""
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +57,16 @@ class Claim:
 
     path: StorePath
     version: int
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Somebody else's: `used` for good, or being worked on since `at`."""
+    """Somebody else's: `used` for good (or `withdrawn`), or being worked on since `at`."""
 
     used: bool
     at: datetime
+    withdrawn: bool = False
 
 
 def mark_path(run: Run, mark: str, *, until: datetime) -> StorePath:
@@ -54,35 +74,55 @@ def mark_path(run: Run, mark: str, *, until: datetime) -> StorePath:
     return run.layout.used_marks.child(f"{until:%Y%m%d}-{mark}")
 
 
-def claim(run: Run, mark: str, *, until: datetime, for_good: bool = False) -> Claim | Taken:
-    """Ours, to be settled later; `for_good`: used up at once. PathDenied, StoreError."""
-    wanted = MarkState.USED if for_good else MarkState.WORKING
+def note(run: Run, mark: str, *, until: datetime, about: Mapping[str, str]) -> Claim:
+    """Write a new mark, free, with what it is about. PathDenied, StoreError."""
+    path, op = mark_path(run, mark, until=until), run.entropy.token(_OP_BYTES)
+    for _ in range(_TRIES):
+        stored = run.store.read(path)
+        stands = _read(stored.document)
+        if stands is not None and stands.op == op:
+            return Claim(path, stored.version, about)
+        document = _document(Mark(MarkState.FREE, run.clock.now(), op, about))
+        try:
+            return Claim(path, run.store.write(path, document, cas=stored.version), about)
+        except WriteUnclear:
+            run.clock.sleep(_PAUSE)
+    raise _unclear(path)
+
+
+def claim(
+    run: Run, mark: str, *, until: datetime, for_good: bool = False, withdrawn: bool = False
+) -> Claim | Taken:
+    """Ours, to be settled later; `for_good`: used up at once; `withdrawn`: at once, by an operator. PathDenied, StoreError."""
+    at_once = MarkState.WITHDRAWN if withdrawn else MarkState.USED
+    wanted = at_once if for_good or withdrawn else MarkState.WORKING
     path, now = mark_path(run, mark, until=until), run.clock.now()
     op = run.entropy.token(_OP_BYTES)
     for _ in range(_TRIES):
         stored = run.store.read(path)
         stands = _read(stored.document)
+        about: Mapping[str, str] = {} if stands is None else stands.about
         if stands is not None:
-            state, at, by = stands
-            if by == op:
-                return Claim(path, stored.version)
-            if state is MarkState.USED or (state is MarkState.WORKING and now - at < _TAKEN_OVER):
-                return Taken(state is MarkState.USED, at)
+            if stands.op == op:
+                return Claim(path, stored.version, about)
+            if stands.state.for_good or (stands.state is MarkState.WORKING and now - stands.at < _TAKEN_OVER):
+                return Taken(stands.state.for_good, stands.at, stands.state is MarkState.WITHDRAWN)
         try:
-            return Claim(path, run.store.write(path, _mark(wanted, now, op), cas=stored.version))
+            written = run.store.write(path, _document(Mark(wanted, now, op, about)), cas=stored.version)
+            return Claim(path, written, about)
         except CasConflict:
             continue
         except WriteUnclear:
             run.clock.sleep(_PAUSE)
-    raise StoreUnreachable(
-        f"{path}: the store gives no clear answer to a write", hint="try again in a minute"
-    )
+    raise _unclear(path)
 
 
-def is_used(run: Run, mark: str, *, until: datetime) -> datetime | None:
-    """When it was used up; None where it was not. Changes nothing."""
+def is_used(run: Run, mark: str, *, until: datetime) -> Taken | None:
+    """When it was used up, or withdrawn; None where it was not. Changes nothing."""
     stands = _read(run.store.read(mark_path(run, mark, until=until)).document)
-    return stands[1] if stands is not None and stands[0] is MarkState.USED else None
+    if stands is None or not stands.state.for_good:
+        return None
+    return Taken(True, stands.at, stands.state is MarkState.WITHDRAWN)
 
 
 def settle(run: Run, held: Claim, *, used: bool) -> None:
@@ -91,7 +131,8 @@ def settle(run: Run, held: Claim, *, used: bool) -> None:
     state = MarkState.USED if used else MarkState.FREE
     for _ in range(_TRIES):
         try:
-            run.store.write(held.path, _mark(state, run.clock.now(), ""), cas=held.version)
+            document = _document(Mark(state, run.clock.now(), about=held.about))
+            run.store.write(held.path, document, cas=held.version)
         except CasConflict:
             return  # an unclear write of ours that landed, or somebody who took it over
         except ReconcilerError as error:
@@ -99,6 +140,17 @@ def settle(run: Run, held: Claim, *, used: bool) -> None:
             run.clock.sleep(_PAUSE)
         else:
             return
+
+
+def standing_marks(run: Run) -> Iterator[tuple[str, Mark]]:
+    """(mark, what stands there) of all whose day is not over and that say what they are about. One read each."""
+    today = f"{run.clock.now():%Y%m%d}"
+    for name in run.store.list_keys(run.layout.used_marks):
+        day, _, mark = name.partition("-")
+        if day.isdigit() and day >= today:
+            stands = _read(run.store.read(run.layout.used_marks.child(name)).document)
+            if stands is not None and stands.about:
+                yield mark, stands
 
 
 def sweep(run: Run) -> int:
@@ -115,15 +167,29 @@ def sweep(run: Run) -> int:
     return removed
 
 
-def _mark(state: MarkState, at: datetime, op: str) -> Document:
-    return Document({"state": state.value, "at": format_instant(at), "op": op})
+def _unclear(path: StorePath) -> StoreUnreachable:
+    return StoreUnreachable(
+        f"{path}: the store gives no clear answer to a write", hint="try again in a minute"
+    )
 
 
-def _read(document: Document | None) -> tuple[MarkState, datetime, Any] | None:
+def _document(mark: Mark) -> Document:
+    document: dict[str, Any] = {"state": mark.state.value, "at": format_instant(mark.at), "op": mark.op}
+    return Document({**document, "about": dict(mark.about)} if mark.about else document)
+
+
+def _read(document: Document | None) -> Mark | None:
     """What stands there; what cannot be read counts as used, since nothing may be used twice."""
     if document is None:
         return None
     try:
-        return MarkState(document["state"]), parse_instant(document["at"]), document.get("op")
+        about = document.get("about")
+        texts = about if isinstance(about, Mapping) else {}
+        return Mark(
+            MarkState(document["state"]),
+            parse_instant(document["at"]),
+            document.get("op"),
+            {name: text for name, text in texts.items() if isinstance(text, str)},
+        )
     except (KeyError, TypeError, ValueError):
-        return MarkState.USED, _LONG_AGO, None
+        return Mark(MarkState.USED, _LONG_AGO, None)

@@ -40,6 +40,26 @@ class ConsentLinkDocument(TypedDict):
     url: str | None
 
 
+class OpenLinkDocument(TypedDict):
+    """One link that its owner may still use. It does not hold the link."""
+
+    address: str
+    owner: str
+    made_at: str
+    expires_at: str
+
+
+class ConsentLinksDocument(TypedDict):
+    """`reconciler consent-link -o json` with `--list` or `--withdraw`: which are open. `withdrawn` null: none were to be."""
+
+    format_version: Literal[1]
+    kind: Literal["consent-links"]
+    tool: str
+    time: str
+    withdrawn: int | None
+    links: list[OpenLinkDocument]
+
+
 class CheckedDocument(TypedDict):
     """One account. `fit`: it can be worked with, for as long and with the scopes as asked for."""
 
@@ -70,4 +90,5 @@ USE_DOCUMENTS: dict[str, tuple[str, Any]] = {
     "check": ("what `reconciler check -o json` writes", CheckDocument),
     "token": ("what `reconciler token --json` writes", TokenDocument),
     "consent-link": ("what `reconciler consent-link -o json` writes", ConsentLinkDocument),
+    "consent-links": ("what `reconciler consent-link --list -o json` writes", ConsentLinksDocument),
 }

@@ -157,6 +157,12 @@ class Consents:
         held = claim(self._back.run, mark, until=until)
         if isinstance(held, Claim):
             return held
+        if held.withdrawn:
+            raise ConsentStopped(
+                "the link was withdrawn; nothing was changed by it",
+                hint="ask whoever sent it for a new one",
+                account=kept.pending.account,
+            )
         if held.used:
             raise ConsentStopped(
                 "the link was used already, in another tab or by somebody else; nothing was changed by this one",

@@ -114,6 +114,8 @@ def _opened(site: Site, text: str) -> tuple[ConsentLink, Closeup]:
     if link.until <= site.now():
         raise Refused("This link has expired.", "Ask whoever sent it for a new one.", status=410)
     used = is_used(site.run, link.mark, until=link.until)
+    if used is not None and used.withdrawn:
+        raise Refused("This link was withdrawn.", "Ask whoever sent it for a new one.", status=410)
     if used is not None:
         raise Refused(
             "This link was used already.",

@@ -48,6 +48,7 @@ def test_a_letter_that_was_not_taken_is_a_failure(town: Town):
         said = town.desk.run(*COMMAND, expect=4, **by(port))
     assert "the link was not mailed: the mail server refuses every recipient" in said.err
     assert "/c/" not in said.out + said.err
+    assert town.desk.run("consent-link", "--list", expect=0).out == "no consent link is open\n"
 
 
 @pytest.mark.parametrize("flags", [(), ("-o", "json")])

@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 
 from reconciler.adapters.system import SystemClock
 from reconciler.decide.consent_link import ConsentLink, read_link, sign_link
+from reconciler.engine.used_marks import Claim, claim
+from reconciler.engine.web_key import web_key
 from reconciler.model.names import account_address
 from reconciler.model.store_path import StorePath
 from reconciler.report.contract import schema_of
@@ -124,6 +126,65 @@ def test_a_link_is_made_for_an_e_mail_address_alone(town: Town):
     file.write_text(file.read_text().replace("ana@example.com", "the-night-team"))
     said = town.desk.run("consent-link", "crm", "--accounts-url", PUBLIC, "--print", expect=4)
     assert "no e-mail address" in said.err
+
+
+def test_the_links_that_are_open_are_listed_without_the_links(town: Town):
+    urls = [link(town), link(town, "sales/mail", "--valid", "1h")]
+    said = town.desk.run("consent-link", "--list", expect=0)
+    first, second = said.out.splitlines()
+    assert first.startswith("sales/mail  for ben@example.com, made 20")
+    assert second.startswith("sales/crm   for ana@example.com, made 20")
+    assert not any(url.rpartition("/")[2] in said.out for url in urls)
+    document = town.desk.run("consent-link", "--list", "-o", "json", expect=0).json
+    Draft202012Validator(schema_of("consent-links")).validate(document)
+    assert [one["address"] for one in document["links"]] == ["account/sales/mail", "account/sales/crm"]
+    assert town.desk.run("consent-link", "crm", "--list", expect=0).out.count("\n") == 1
+
+
+def test_a_link_that_was_used_or_has_expired_is_open_no_more(site: SiteWorld, town: Town):
+    door = local(link(town))
+    ana = site.visit()
+    back = person.press_allow(provider_link(ana.press(door)), subject=ANA)
+    assert heading(ana.come_back(back.replace("code=", "code=x"))) == "It is not connected."
+    assert "ana@example.com" in town.desk.run("consent-link", "--list", expect=0).out, "it was given back"
+    ana.come_back(person.press_allow(provider_link(ana.press(door)), subject=ANA))
+    assert town.desk.run("consent-link", "--list", expect=0).out == "no consent link is open\n"
+
+
+def test_a_link_that_was_withdrawn_opens_nothing_and_says_so(site: SiteWorld, town: Town):
+    doors = [local(link(town)), local(link(town))]
+    kept = local(link(town, "sales/mail"))
+    ana = site.visit()
+    begun = provider_link(ana.press(doors[0]))
+    assert (
+        town.desk.run("consent-link", "crm", "--withdraw", expect=0).out == "sales/crm: 2 links withdrawn\n"
+    )
+    for door in doors:
+        page = site.visit().get(door)
+        assert (page.status_code, heading(page)) == (410, "This link was withdrawn.")
+    assert "was withdrawn" in ana.come_back(person.press_allow(begun, subject=ANA)).text
+    assert town.read("reconciler/grants/sales/crm") == {}
+    assert site.visit().get(kept).status_code == 200
+    again = town.desk.run("consent-link", "crm", "--withdraw", "-o", "json", expect=0).json
+    assert (again["withdrawn"], again["links"]) == (0, [])
+
+
+def test_a_link_of_an_account_that_is_declared_no_more_can_be_withdrawn(town: Town):
+    link(town)
+    (town.desk.folder / "manifests/sales/crm.yaml").unlink()
+    assert "1 link withdrawn" in town.desk.run("consent-link", "sales/crm", "--withdraw", expect=0).out
+
+
+def test_a_link_that_is_just_being_used_is_not_withdrawn_under_its_owners_hands(site: SiteWorld, town: Town):
+    said = read_link(link(town).rpartition("/")[2], key=web_key(site.back.run))
+    assert said is not None
+    assert isinstance(claim(site.back.run, said.mark, until=said.until), Claim)
+    assert "is just being used" in town.desk.run("consent-link", "crm", "--withdraw", expect=6).err
+
+
+@pytest.mark.parametrize("flags", [(), ("crm", "--list", "--withdraw"), ("--withdraw",)])
+def test_what_is_not_asked_like_that_is_a_usage_error(town: Town, flags: tuple[str, ...]):
+    town.desk.run("consent-link", *flags, expect=64)
 
 
 # --------------------------------------------------------------------------------------------------------------- the page

@@ -38,6 +38,7 @@ _HEADINGS = {
     "run": "reconcile and refresh",
     "status": "status",
     "consent-link": "consent-link",
+    "consent-links": "consent-link --list",
     "validate": "validate",
     **OPS_HEADINGS,
     **USE_HEADINGS,

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
-USE_TITLES: Mapping[str, str] = {"CheckedDocument": "check of an account"}
+USE_TITLES: Mapping[str, str] = {
+    "CheckedDocument": "check of an account",
+    "OpenLinkDocument": "open consent link",
+}
 USE_HEADINGS: Mapping[str, str] = {"token": "token", "check": "check"}
 USE_WORDS: Mapping[str, str] = {
     "token.values": "identifiers that the base keeps beside the token: `instance_url`, `realmId`",

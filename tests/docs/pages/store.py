@@ -135,8 +135,8 @@ def store() -> str:
         ),
         (
             code(f"{layout.used_marks}/<day>-<mark>"),
-            "one for each callback and each consent link that was used up; swept away after its day",
-            "`serve`",
+            "one for each used callback, signed-out session and consent link (not the link itself); swept after its day",
+            "`serve` and `consent-link`",
         ),
         (code(layout.fingerprint_key), "the key of all fingerprints", "`init-store`; reconciler reads"),
     ]
