@@ -158,7 +158,7 @@ def _vault_location(rest: str, *, name: str) -> VaultLocation:
     if _MOUNT.fullmatch(mount) is None:
         raise UsageError(f"{name} names no mount", hint="write vault://<mount>/<prefix>")
     try:
-        return VaultLocation(mount, Layout(own_path(prefix.rstrip("/"))))
+        return VaultLocation(mount, Layout(own_path(prefix.rstrip("/")), mount))
     except ValueError:
         raise UsageError(
             f"{name} names no legal prefix",

@@ -20,10 +20,8 @@ from reconciler.model.trust import TrustSettings
 CLIENTS = "clients"
 
 
-def check_references(
-    desired: Desired, *, layout: Layout, settings: TrustSettings, store_mount: str | None = None
-) -> tuple[Problem, ...]:
-    """One problem for each reference that its provider may not name. `store_mount`: the mount of the store itself."""
+def check_references(desired: Desired, *, layout: Layout, settings: TrustSettings) -> tuple[Problem, ...]:
+    """One problem for each reference that its provider may not name."""
     return tuple(
         Problem(
             provider.location,
@@ -33,9 +31,7 @@ def check_references(
         )
         for provider in desired.providers.values()
         for key, ref in _references(provider)
-        for why, hint in _refusals(
-            provider, ref.path, layout=layout, settings=settings, store_mount=store_mount
-        )
+        for why, hint in _refusals(provider, ref.path, layout=layout, settings=settings)
     )
 
 
@@ -60,10 +56,9 @@ def _refusals(
     *,
     layout: Layout,
     settings: TrustSettings,
-    store_mount: str | None,
 ) -> Iterator[tuple[str, str]]:
     namespace = provider.address.namespace
-    if path.mount is not None and path.mount == store_mount:
+    if path.mount is not None and path.mount == layout.mount:
         yield "that is the store's own mount", "leave mount out"
     elif layout.holds(StorePath(path.segments)):
         yield "it is under the store's own prefix", f"keep client secrets under {CLIENTS}/{namespace}/"

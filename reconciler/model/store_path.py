@@ -88,6 +88,8 @@ class Layout:
     """Where everything of ours stands under the store's prefix (DESIGN §5). `prefix` is a path of ours, never empty."""
 
     prefix: StorePath
+    mount: str | None = None
+    """The store's own mount, for telling a reference that names it; None where a store has none."""
 
     def folder(self, *parts: str) -> StorePath:
         path = self.prefix

@@ -8,7 +8,7 @@ from reconciler.model.store_path import Layout, own_path, reference_path
 from reconciler.model.trust import TrustSettings
 from tests.simulators.manifests import make_desired, make_provider
 
-LAYOUT = Layout(own_path("reconciler"))
+LAYOUT = Layout(own_path("reconciler"), mount="secret")
 
 
 def refused(
@@ -16,9 +16,7 @@ def refused(
 ) -> list[str]:
     ref = SecretRef(reference_path(path, mount=mount), "client_secret")
     provider = make_provider(f"{namespace}/p", client=DesiredClient(id="x", secret_ref=ref))
-    problems = check_references(
-        make_desired(provider), layout=LAYOUT, settings=settings or TrustSettings(), store_mount="secret"
-    )
+    problems = check_references(make_desired(provider), layout=LAYOUT, settings=settings or TrustSettings())
     assert all(str(problem.location).startswith(f"manifests/{namespace}/p.yaml") for problem in problems)
     return [problem.message for problem in problems]
 

@@ -36,8 +36,8 @@ def test_an_example_says_what_it_is(folder: Path):
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_names_only_secrets_that_it_may(example: Path):
     desired = resolve(load(example / "manifests"), load_catalogue(), root="manifests")
-    layout = Layout(own_path("reconciler"))
-    assert check_references(desired, layout=layout, settings=TrustSettings(), store_mount="secret") == ()
+    layout = Layout(own_path("reconciler"), mount="secret")
+    assert check_references(desired, layout=layout, settings=TrustSettings()) == ()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
