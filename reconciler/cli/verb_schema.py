@@ -1,4 +1,4 @@
-"""`reconciler schema`: the JSON Schemas of manifests and of our JSON output."""
+"""`reconciler schema`: the JSON Schemas of manifests, of our JSON output, and of what workloads read in the store."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ def schema(name: str, list_: bool, out: Path | None) -> int:
     """Print the schema NAME: manifest (all kinds), or one of --list."""
     from reconciler.model.schema import manifest_schemas, schema_file_name, schema_text
     from reconciler.report.contract import SCHEMA_NAMES, schema_of
+    from reconciler.report.contract_stored import stored_schemas
 
-    schemas = {**manifest_schemas(), **{each: schema_of(each) for each in SCHEMA_NAMES}}
+    printed = {each: schema_of(each) for each in SCHEMA_NAMES}
+    schemas = {**manifest_schemas(), **printed, **stored_schemas()}
     if list_:
         click.echo("\n".join(sorted(schemas)))
         return 0

@@ -1,7 +1,7 @@
 """JSON Schema (draft 2020-12) of the TypedDicts in `report/contract`: the few forms that they use, and no others.
 
-Rules: every object is closed and all its keys are required; an enum lists its values; a form that is not known here is
-an error of ours, raised when the schemas are made, that is in a test.
+Rules: every object is closed; all its keys are required, but those of a class that is not `total`; an enum lists its
+values; a form that is not known here is an error of ours, raised when the schemas are made, that is in a test.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _object(document: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     return body | {
         "type": "object",
         "properties": {name: _form(hint, definitions) for name, hint in hints.items()},
-        "required": list(hints),
+        "required": [name for name in hints if name in document.__required_keys__],
         "additionalProperties": False,
     }
 

@@ -150,7 +150,8 @@ def store() -> str:
         "outside the prefix, by default under `clients/<namespace>/…`.",
         f"A record is at most {ANSWERS.record_bytes // KIB} KiB. Every data write is a check-and-set. Nothing is deleted but by "
         "`--prune`, and there only `--purge` destroys.",
-        "## What workloads read\n\n`tokens/<namespace>/<account>` holds exactly:",
+        "## What workloads read\n\n`tokens/<namespace>/<account>` holds exactly this; the schema is "
+        "[`schemas/stored-token.schema.json`](../../schemas/stored-token.schema.json):",
         block(_PUBLISHED, "json"),
         "Where a base keeps identifiers that nobody could call its API without (QuickBooks' `realmId`, Salesforce's "
         '`instance_url`), they stand beside these as `"values": {"realmId": "…"}`. No value is a secret.',
