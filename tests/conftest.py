@@ -4,10 +4,13 @@
 `start_oidc_provider` start a server that a test may seal, stop or starve. A test is marked by the servers it asks for.
 """
 
+from __future__ import annotations
+
 import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,6 +27,9 @@ from tests.servers.oidc_server import OidcServer
 from tests.servers.places import VaultPlace
 from tests.servers.signing import TokenIssuer
 from tests.servers.vault_server import Storage, VaultServer
+
+if TYPE_CHECKING:
+    from reconciler.sandbox import Sandbox
 
 # No property is a claim about speed: a loaded machine draws examples slowly.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -111,6 +117,15 @@ def start_vault(vault_flavour: str, tmp_path: Path) -> Iterator[StartVault]:
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox for the module, where no certified server is needed."""
+    from reconciler.sandbox import Sandbox, SandboxConfig, TokenPolicy
+
+    with Sandbox(SandboxConfig(policy=TokenPolicy(access_token_seconds=3600))) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import Sandbox, SandboxConfig, TokenPolicy
+from reconciler.sandbox import Sandbox
 from tests.cli.keyboard import Keyboard
 from tests.cli.town import Town
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxConfig(policy=TokenPolicy(access_token_seconds=3600))) as running:
-        yield running
 
 
 @pytest.fixture

@@ -7,16 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import Sandbox, SandboxConfig, TokenPolicy
+from reconciler.sandbox import Sandbox
 from tests.cli.keyboard import Keyboard
 from tests.cli.town import Town
 from tests.simulators.api_server import Api, api_server
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxConfig(policy=TokenPolicy(access_token_seconds=3600))) as running:
-        yield running
 
 
 @pytest.fixture

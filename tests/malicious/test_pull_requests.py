@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from reconciler.cli.main import VERBS
-from reconciler.sandbox import Sandbox, SandboxConfig, TokenPolicy
+from reconciler.sandbox import Sandbox
 from reconciler.sandbox.person import PageRefused
 from tests.canaries.forms import canary, leaks
 from tests.cli.keyboard import Keyboard
@@ -63,12 +63,6 @@ def test_the_corpus_is_large_and_each_is_named_once():
     names = [attack["name"] for attack in CORPUS]
     assert len(names) >= 40
     assert len(set(names)) == len(names)
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxConfig(policy=TokenPolicy(access_token_seconds=3600))) as running:
-        yield running
 
 
 @pytest.fixture

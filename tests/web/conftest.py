@@ -9,19 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from reconciler.sandbox import Sandbox, SandboxConfig, TokenPolicy
+from reconciler.sandbox import Sandbox
 from tests.cli.keyboard import Keyboard
 from tests.cli.town import Town
 from tests.servers.found import chromium_binary, require
 from tests.web.browser import Person
 from tests.web.browser import chromium as open_chromium
 from tests.web.served import Served
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxConfig(policy=TokenPolicy(access_token_seconds=3600))) as running:
-        yield running
 
 
 def desk_at(folder: Path) -> Keyboard:
