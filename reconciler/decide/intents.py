@@ -45,7 +45,9 @@ def judge_intent(
     limits = task.limits
     if intent.phase is Phase.UNCLEAR:
         again = created + limits.unclear_retry_after
-        return IntentJudgement(Way.TAKE if now >= again else Way.HOLD, again)
+        # One from the future was written by a clock that was put back since: trying it again asks for no more patience.
+        waits = created - limits.unclear_retry_after <= now < again
+        return IntentJudgement(Way.HOLD if waits else Way.TAKE, again)
     over = created + intent.deadline + 2 * limits.http_deadline
     if not alive or now >= over or _in_grace(task, age=now - created):
         return IntentJudgement(Way.TAKE, now)

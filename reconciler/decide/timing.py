@@ -7,6 +7,7 @@ Rules, `life` being the access token's:
   after half its life, and no setting makes a token due from birth;
 - never younger than the base's minimum age, nor before the last part of its life, which some providers enforce: that is
   kept to whatever else is asked for;
+- a token from the future, by more than what is hard, is due: the clock that dated it was wrong, and its end is too;
 - where a refresh ends the running token at once, the token counts as aging only when it is hard: workloads hold it;
 - a grant that dies of idleness is used at a quarter of its limit at the latest, a little earlier for each account
   in its own way, so that accounts that were consented together do not come together.
@@ -25,6 +26,8 @@ from reconciler.model.names import Address
 
 _AGING_FLOOR = timedelta(minutes=10)
 _HARD_CAP = timedelta(minutes=5)
+_DRIFT = timedelta(minutes=1)
+"""By so much the clocks of a store's servers may differ."""
 _KEEP_ALIVE_JITTER = 0.1
 """The keep-alive comes up to this share of its span earlier."""
 
@@ -90,6 +93,9 @@ def assess(
     if keep_alive_at is not None:
         due_at = min(due_at, keep_alive_at)
     hard_at = expires_at - hard(life)
+    if issued_at - now > max(hard(life), _DRIFT):
+        # The clock was put back since: how old the token really is nobody knows.
+        due_at = now
     return Timing(
         due=now >= due_at,
         hard=now >= hard_at,

@@ -132,6 +132,17 @@ def test_force_keeps_to_the_age_that_the_provider_itself_asks_for(rotation, rule
     assert world.refresh_one(force=True).outcome == "done"
 
 
+@pytest.mark.parametrize("rotation", [Rotation.SINGLE_USE, Rotation.REUSABLE])
+def test_a_token_that_was_dated_by_a_clock_ahead_is_not_believed_to_live_longer(rotation):
+    """A laptop's clock may be hours ahead until it has asked the network for the time."""
+    world = RefreshWorld(rotation=rotation)
+    world.consented()
+    world.clock.advance(timedelta(hours=5))
+    assert world.refresh_one().outcome == "done"
+    world.clock.advance(timedelta(hours=-3))
+    assert world.refresh_one().outcome == "done"
+
+
 def test_a_lost_network_is_never_a_verdict():
     world, drive = due(Rotation.REUSABLE)
     world.server.faults.append(NoAnswer(Loss.NOT_SENT, "the name does not resolve"))

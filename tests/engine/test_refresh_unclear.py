@@ -22,6 +22,16 @@ def test_an_unclear_answer_may_be_tried_again_after_a_minute_by_anybody():
     assert world.is_intact(drive)
 
 
+def test_an_unclear_answer_that_was_dated_by_a_clock_ahead_holds_nobody_up_until_then():
+    world, drive = due()
+    world.clock.advance(timedelta(days=1))
+    world.server.faults.append(Fault.LOST_BEFORE)
+    assert world.refresh_one().outcome == "failed"
+    world.clock.advance(timedelta(hours=-23))
+    assert world.refresh_one().outcome == "done"
+    assert world.is_intact(drive)
+
+
 def test_answers_that_stay_unclear_are_tried_for_ever_and_never_ask_a_person():
     world, drive = due()
     for _ in range(15):
