@@ -55,12 +55,19 @@ def take_away(run: Run, account: Address, *, tokens: KeyMetadata) -> tuple[str, 
 
 
 def forget(
-    run: Run, account: Address, *, now: datetime, purge: bool = False, location: Location | None = None
+    run: Run,
+    account: Address,
+    *,
+    now: datetime,
+    purge: bool = False,
+    location: Location | None = None,
+    version: int | None = None,
 ) -> Result:
     """Remove an account on purpose: the grant becomes a tombstone that still carries the refresh token, and its
-    access token is taken away. `purge` destroys both for good. HeldByAnother where a refresh is under way."""
+    access token is taken away. `purge` destroys both for good. HeldByAnother where a refresh is under way. `version`: of
+    the grant that is meant; CasConflict where another one stands there, and nothing was removed."""
     grant_path, token_path = run.layout.grant(account), run.layout.token(account)
-    _write_tombstone(run, account, now=now)
+    _write_tombstone(run, account, now=now, version=version)
     run.store.purge(token_path)
     if purge:
         run.store.purge(grant_path)
@@ -86,7 +93,7 @@ def refuse_under_way(run: Run, account: Address, *, read: GrantRead, now: dateti
         raise HeldByAnother(f"{account}: a refresh is under way; it is forgotten once that has ended")
 
 
-def _write_tombstone(run: Run, account: Address, *, now: datetime) -> None:
+def _write_tombstone(run: Run, account: Address, *, now: datetime, version: int | None) -> None:
     path = run.layout.grant(account)
     op = run.done()
     for _ in range(_TRIES):
@@ -96,6 +103,8 @@ def _write_tombstone(run: Run, account: Address, *, now: datetime) -> None:
         refuse_foreign(run, account, read.record)
         if read.record.forgotten:
             return
+        if version not in (None, read.version):
+            raise CasConflict(f"{path}: another version was written meanwhile")
         refuse_under_way(run, account, read=read, now=now)
         tombstone = replace(read.record, forgotten=True, intent=None, op=op, last_try=now)
         try:

@@ -15,13 +15,14 @@ from urllib.parse import quote
 
 from reconciler.decide.answer_document import read_json_object, text_at
 from reconciler.decide.consent_words import access_removal
+from reconciler.decide.refresh_effects import GrantRead
 from reconciler.decide.results import Outcome, Result
 from reconciler.decide.trust import may_send_refresh_token
 from reconciler.engine.drive import read_grant
 from reconciler.engine.publish import forget
 from reconciler.engine.removal import refuse_under_way
 from reconciler.engine.run import Run
-from reconciler.errors import ObjectFailed, ProviderFailed, ProviderUnreachable
+from reconciler.errors import CasConflict, HeldByAnother, ObjectFailed, ProviderFailed, ProviderUnreachable
 from reconciler.model.answer import HttpAnswer, Loss, NoAnswer
 from reconciler.model.answer import Outcome as Answered
 from reconciler.model.endpoint import TrustedUrl
@@ -35,6 +36,7 @@ from reconciler.model.taking_back import RevocationMethod, RevokedToken
 
 _NOT_DECLARED = "its provider is not declared any more, so that nobody can be asked to take the grant back"
 _BAD_REQUEST, _UNAUTHORIZED = 400, 401
+_TRIES = 4
 _NO_SUCH_TOKEN = frozenset({"invalid_token", "invalid_grant"})
 
 
@@ -50,24 +52,37 @@ class _Call:
 def revoke_and_forget(
     run: Run, account: Address, provider: ReadyProvider | None, *, purge: bool, location: Location | None
 ) -> Result:
-    """ObjectFailed, ProviderFailed, HeldByAnother where it was not taken back; then everything is as before."""
-    read = read_grant(run, run.layout.grant(account))
+    """ObjectFailed, ProviderFailed, HeldByAnother where it was not taken back; then everything is as before. A refresh that
+    comes in between means that its newer token is taken back too, before anything is set aside."""
+    for _ in range(_TRIES):
+        read = read_grant(run, run.layout.grant(account))
+        warnings = _take_back_what_stands(run, account, provider, read=read)
+        now = run.store.server_time()
+        try:
+            forgotten = forget(run, account, now=now, purge=purge, location=location, version=read.version)
+        except CasConflict:
+            continue
+        words = f"taken back at the provider; {forgotten.message}"
+        warnings = (*forgotten.warnings, *warnings)
+        return replace(forgotten, action="revoke", outcome=Outcome.DONE, message=words, warnings=warnings)
+    raise HeldByAnother(f"{account}: others keep writing there")
+
+
+def _take_back_what_stands(
+    run: Run, account: Address, provider: ReadyProvider | None, *, read: GrantRead
+) -> tuple[str, ...]:
     record = read.record
-    warnings: tuple[str, ...] = ()
-    if record is not None and record.refresh_token is not None and not record.forgotten:
-        if record.owner != ownership_mark(run.owner):
-            raise ObjectFailed(f"{account}: its grant belongs to another owner")
-        refuse_under_way(run, account, read=read, now=run.store.server_time())
-        if provider is None:
-            raise ObjectFailed(
-                f"{account}: {_NOT_DECLARED}",
-                hint="put the provider's manifest back until the account is removed",
-            )
-        warnings = take_back(run, account, provider=provider, record=record)
-    forgotten = forget(run, account, now=run.store.server_time(), purge=purge, location=location)
-    words = f"taken back at the provider; {forgotten.message}"
-    warnings = (*forgotten.warnings, *warnings)
-    return replace(forgotten, action="revoke", outcome=Outcome.DONE, message=words, warnings=warnings)
+    if record is None or record.refresh_token is None or record.forgotten:
+        return ()
+    if record.owner != ownership_mark(run.owner):
+        raise ObjectFailed(f"{account}: its grant belongs to another owner")
+    refuse_under_way(run, account, read=read, now=run.store.server_time())
+    if provider is None:
+        raise ObjectFailed(
+            f"{account}: {_NOT_DECLARED}",
+            hint="put the provider's manifest back until the account is removed",
+        )
+    return take_back(run, account, provider=provider, record=record)
 
 
 def take_back(run: Run, account: Address, *, provider: ReadyProvider, record: GrantRecord) -> tuple[str, ...]:

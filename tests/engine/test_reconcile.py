@@ -320,6 +320,27 @@ def test_revoke_takes_the_grant_back_at_the_provider_first():
     assert family.revoked
 
 
+def test_a_grant_that_comes_in_between_is_taken_back_too_before_it_is_removed():
+    """Somebody with yesterday's manifests consents while the old grant is being taken back: it must not be left behind."""
+    world = settled()
+    world.declare(provider_of(), make_account(deletion_policy=DeletionPolicy.REVOKE, digest="9" * 16))
+    world.reconcile()
+    yesterday, old = world.desired, world.server.family(_token(world))
+    world.declare(provider_of(), *(make_account(f"team/a{n}") for n in range(8)))
+
+    def consents() -> None:
+        mine, world.desired = world.desired, yesterday
+        world.consents("team/drive")
+        world.desired = mine
+
+    world.store.before("write", consents, path=LAYOUT.grant(ACCOUNT))
+    report = world.reconcile(prune=True)
+    assert ("account/team/drive", "revoke", "done") in told(report)
+    new = world.server.family(_token(world))
+    assert new is not old
+    assert (old.revoked, new.revoked) == (True, True)
+
+
 def test_a_grant_that_is_dead_at_the_provider_already_can_be_removed():
     """Google says 400 invalid_token, where RFC 7009 §2.2 says 200: there is nothing left to take back."""
     world = settled()
