@@ -4,7 +4,8 @@ Rules:
 - one thing at a time; a stop lets what was started finish (DESIGN §6.4);
 - an account that is due is observed and refreshed alone: ten thousand others cost nothing then;
 - the store's failure ends no process: it is told, the next try comes soon, and later if it stays;
-- manifests that are invalid change nothing; refreshes go on as for `reconcile`.
+- manifests that are invalid change nothing; refreshes go on as for `reconcile`. Manifests that cannot be read at all (a
+  checkout that is gone) change nothing either, and the accounts that were declared last are refreshed until they are back.
 """
 
 from __future__ import annotations
@@ -84,11 +85,13 @@ class Controller:
     _looked_at: datetime | None = None
     _failures: int = 0
     _failed_at: datetime | None = None
+    _is_unread: bool = False
+    """The manifests could not be read last time."""
 
     def due(self, now: datetime) -> Kind | None:
         """What is to be done at `now`, if anything."""
         if self._pause_left(now) > timedelta(0):
-            return None
+            return Kind.REFRESH if self._is_unread and due_by(self.times, now) else None
         changed = self.hands.fingerprint() != self._seen
         # While the store is gone another clock tells the time: neither one that is ahead nor one behind may stop us.
         if self._looked_at is None or changed or abs(now - self._looked_at) >= self.every:
@@ -98,7 +101,9 @@ class Controller:
     def wait(self, now: datetime) -> timedelta:
         """How long nothing is due, as far as is known."""
         if self._failed_at is not None:
-            return self._pause_left(now)
+            times = self.times.values() if self._is_unread else ()
+            first: datetime = min([now + self._pause_left(now), *times])
+            return max(timedelta(0), first - now)
         looked_at = self._looked_at or now - self.every
         return next_moment(self.times, now=now, looked_at=looked_at, every=self.every) - now
 
@@ -113,14 +118,21 @@ class Controller:
         try:
             done = self._reconcile(now) if kind is Kind.RECONCILE else self._refresh(now)
         except ReconcilerError as error:
+            done = Cycle(kind, error=error)
+        if done.error is not None:
             self._failures, self._failed_at = self._failures + 1, now
-            return Cycle(kind, error=error)
-        self._failures, self._failed_at = 0, None
+        elif not self._is_unread:
+            self._failures, self._failed_at = 0, None
         return done
 
     def _reconcile(self, now: datetime) -> Cycle:
         seen = self.hands.fingerprint()
-        desired = self.hands.declared()
+        try:
+            desired = self.hands.declared()
+        except ReconcilerError as error:
+            self._is_unread = self._desired is not None
+            return Cycle(Kind.RECONCILE, self._keep_alive(now), error=error)
+        self._is_unread = False
         with self.hands.working(desired, None) as work:
             plan = make_plan(desired, work.observed, self.options)
             report = reconcile(
@@ -137,6 +149,18 @@ class Controller:
         if touched:
             self._look_again(desired, touched & set(desired.accounts))
         return Cycle(Kind.RECONCILE, report, plan)
+
+    def _keep_alive(self, now: datetime) -> RunReport | None:
+        """A look at everything that was declared last, once an interval: what is due is refreshed, and nothing changed."""
+        desired = self._desired
+        if desired is None or (self._looked_at is not None and abs(now - self._looked_at) < self.every):
+            return None
+        with self.hands.working(desired, None) as work:
+            plan = make_plan(desired, work.observed, self.options)
+            report = refresh_due(work.run, desired, work.observed, options=self.options, ports=work.ports)
+        self._looked_at, self.times = now, due_times(plan.views, plan.healths)
+        self._look_again(desired, {result.address for result in report.results} & set(desired.accounts))
+        return report
 
     def _refresh(self, now: datetime) -> Cycle:
         desired = self._desired

@@ -11,12 +11,14 @@ from reconciler.decide.plan_options import PlanOptions
 from reconciler.engine.controller import Controller, Cycle, Kind
 from reconciler.engine.provider_ports import ProviderPorts
 from reconciler.engine.run import Run
+from reconciler.errors import UsageError
 from reconciler.model.desired import Desired
 from reconciler.model.location import Location, Problem
 from reconciler.model.names import Address
 from reconciler.model.observed import Observed
 from tests.engine.reconcile_world import (
     HOUR,
+    LAYOUT,
     MINUTE,
     ReconcileWorld,
     attention,
@@ -44,12 +46,16 @@ class Hands:
     world: ReconcileWorld
     looks: list[frozenset[Address] | None] = field(default_factory=list)
     version: int = 0
+    gone: bool = False
+    """The manifests cannot be read: their checkout is not there."""
 
     def declared(self) -> Desired:
+        if self.gone:
+            raise UsageError("there is no such folder")
         return self.world.desired
 
     def fingerprint(self) -> str:
-        return f"{id(self.world.desired)}-{self.version}"
+        return "" if self.gone else f"{id(self.world.desired)}-{self.version}"
 
     @contextmanager
     def working(self, desired: Desired, accounts: Collection[Address] | None) -> Iterator[Work]:
@@ -184,6 +190,34 @@ def test_an_invalid_manifest_changes_nothing_and_refreshes_go_on():
     assert any(c.report and c.report.problems for c in cycles)
     done = [r for c in cycles if c.report for r in c.report.results if r.action == "refresh"]
     assert {result.outcome.value for result in done} == {"done"}
+
+
+def test_manifests_that_are_gone_change_nothing_and_refreshes_go_on():
+    """A checkout that fails for hours must not cost a token."""
+    day = Day(settled())
+    day.live(MINUTE)
+    before = day.world.store.count("write", under=LAYOUT.grants)
+    day.hands.gone = True
+    for _ in range(12):
+        day.live(15 * MINUTE)
+        newest = day.world.status().accounts[0].health
+        assert newest.access_expires_at is not None
+        assert newest.access_expires_at > day.world.clock.now()
+    told = [cycle for _, cycle in day.cycles if cycle.error is not None]
+    assert 6 <= len(told) <= 24, "it is told, the next try comes soon, and later if it stays"
+    assert day.world.store.count("write", under=LAYOUT.grants) > before
+    day.hands.gone = False
+    day.world.declare(provider_of(), make_account(), machine())
+    day.live(EVERY)
+    assert day.world.published("team/robot")
+
+
+def test_manifests_that_were_never_read_are_waited_for():
+    day = Day(settled())
+    day.hands.gone = True
+    assert {cycle.error.exit_code for cycle in day.live(10 * MINUTE) if cycle.error} == {64}
+    day.hands.gone = False
+    assert kinds(day.live(EVERY))[0] == "reconcile"
 
 
 @pytest.mark.parametrize("minutes", [0, 7, 29])
