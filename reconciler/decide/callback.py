@@ -11,11 +11,12 @@ Rules (RFC 6749 §4.1.2, RFC 9207, RFC 9700 §§2.1, 4.4):
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from reconciler.decide.callback_signature import SignedText, signed_text
 from reconciler.decide.classify import plain_words, shown_code
 from reconciler.decide.token_response import kept_values
 from reconciler.model.behaviour import CallbackRules
@@ -66,6 +67,7 @@ class Refusal(StrEnum):
     ERROR = "error"
     CODE_MISSING = "code-missing"
     OTHER_SERVER = "other-server"
+    UNSIGNED = "unsigned"
 
 
 _IGNORED = frozenset({Refusal.NOT_OURS, Refusal.MALFORMED, Refusal.STATE_MISSING, Refusal.STATE_WRONG})
@@ -80,6 +82,8 @@ class Callback:
     """Identifiers that the base keeps of a callback: realmId, a shop."""
     scope: str | None = None
     """What the callback says of the granted scopes, as it says it; None: it does not."""
+    signed: SignedText | None = None
+    """To be held against the client's secret before the code is sent; None: this server signs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,13 @@ def judge_callback(redirected: str, *, request: AuthorizationRequest) -> Callbac
     if any(len(values.get(name, [])) > 1 for name in (*_SINGLE, rules.code, *rules.keep)):
         return CallbackRefused(Refusal.DOUBLED, "the callback has a parameter twice (RFC 6749 §3.1)")
     single = {name: found[0] for name, found in values.items()}
-    return _judge_issuer(single, request) or _judge_server(single, request) or _judge_result(single, rules)
+    refused = _judge_issuer(single, request) or _judge_server(single, request)
+    judged = refused or _judge_result(single, rules)
+    return (
+        judged
+        if rules.signature is None or isinstance(judged, CallbackRefused)
+        else _signed(judged, pairs, rules)
+    )
 
 
 def _judge_issuer(values: dict[str, str], request: AuthorizationRequest) -> CallbackRefused | None:
@@ -161,6 +171,23 @@ def _judge_server(values: dict[str, str], request: AuthorizationRequest) -> Call
         Refusal.OTHER_SERVER,
         f"this person's account is on another server than {request.server}: the provider's parameters name the wrong one",
         description=words,
+    )
+
+
+def _signed(
+    callback: Callback, pairs: Iterable[tuple[str, str]], rules: CallbackRules
+) -> Callback | CallbackRefused:
+    signed = signed_text(pairs, parameter=rules.signature or "")
+    if signed is None:
+        return CallbackRefused(
+            Refusal.UNSIGNED, "the callback has no signature, and this server always signs it"
+        )
+    return replace(callback, signed=signed)
+
+
+def wrongly_signed() -> CallbackRefused:
+    return CallbackRefused(
+        Refusal.UNSIGNED, "the callback is not signed with our client secret: it was changed on its way"
     )
 
 

@@ -66,6 +66,7 @@ def likeness(name: str, behaviour: Behaviour) -> dict[str, Any]:
         "callback_code": behaviour.callback.code,
         "callback_keep": [name for name in behaviour.callback.keep if name != behaviour.callback.server],
         "callback_server": behaviour.callback.server or "",
+        "callback_signature": behaviour.callback.signature or "",
         "refusals": {
             error: _refusal(behaviour, error, judge=judge, status=status) for error, judge, status in _OURS
         },

@@ -23,6 +23,8 @@ from reconciler.decide.authorization import (
     plan_authorization,
     redirect_uri,
 )
+from reconciler.decide.callback import wrongly_signed
+from reconciler.decide.callback_signature import is_signed_by
 from reconciler.decide.consent_guidance import MOST_REPEATS, guidance_after
 from reconciler.decide.consent_refusals import callback_refused
 from reconciler.decide.consent_words import (
@@ -199,6 +201,10 @@ def _settle(
     pending: PendingConsent,
     verdict: Callback | CallbackRefused,
 ) -> Result:
+    if isinstance(verdict, Callback) and verdict.signed is not None:
+        known = (provider.client, provider.last_good)
+        if not is_signed_by(verdict.signed, (client.secret for client in known if client is not None)):
+            verdict = wrongly_signed()
     if isinstance(verdict, CallbackRefused):
         removal = access_removal(provider.desired.behaviour)
         return callback_refused(account, verdict, provider=provider, removal=removal)

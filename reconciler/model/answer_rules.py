@@ -66,6 +66,11 @@ class CallbackRules(Spec):
         description="parameter that names the server where the grant lives: its host must be the token endpoint's",
     )
     scope: Line | None = Field(None, description="parameter that says which scopes the person granted")
+    signature: Line | None = Field(
+        None,
+        description="parameter that signs all the others with the client's secret: HMAC-SHA256 in hexadecimal of "
+        "`name=value`, sorted by name and joined by `&`; a callback without it is refused",
+    )
 
 
 class ErrorRule(Spec):

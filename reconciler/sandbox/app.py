@@ -53,7 +53,11 @@ def make_app(config: SandboxConfig, *, world: World, issuer: str) -> Flask:
     ConsentPages(server).add_to(app)
     DevicePages(server).add_to(app)
     shell.add_to(app, world=world, issuer=issuer)
-    inner = Speaking(app.wsgi_app, world=world, issuer=issuer) if config.manners.like else app.wsgi_app
+    inner = (
+        Speaking(app.wsgi_app, world=world, issuer=issuer, client_of=pending.client_of)
+        if config.manners.like
+        else app.wsgi_app
+    )
     app.wsgi_app = server.pushed.around(inner)  # type: ignore[method-assign, assignment]  # Flask's own way to add a layer
     app.after_request(_with_manners)
     app.register_error_handler(HTTPException, _describe_http_error)

@@ -9,9 +9,11 @@ it is, and the application refuses it.
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -146,10 +148,14 @@ class Understanding:
 class Speaking:
     """The inner layer: the application's answers, as the provider writes them."""
 
-    def __init__(self, app: WSGIApplication, *, world: World, issuer: str) -> None:
+    def __init__(
+        self, app: WSGIApplication, *, world: World, issuer: str, client_of: Callable[[str], str]
+    ) -> None:
+        """`client_of`: whose code it is."""
         self._app = app
         self._world = world
         self._issuer = issuer
+        self._client_of = client_of
 
     @property
     def _manners(self) -> Manners:
@@ -219,7 +225,16 @@ class Speaking:
         renamed += [(name, f"sandbox-{name}") for name in manners.callback_keep]
         if manners.callback_server:
             renamed.append((manners.callback_server, self._issuer))
+        if manners.callback_signature:
+            code = next(value for name, value in pairs if name == "code")
+            renamed.append((manners.callback_signature, self._signature(renamed, code)))
         return urlunsplit(parts._replace(query=urlencode(renamed)))
+
+    def _signature(self, pairs: list[tuple[str, str]], code: str) -> str:
+        client = self._world.clients.get(self._client_of(code))
+        secret = "" if client is None else client.secret or ""
+        text = "&".join(f"{name}={value}" for name, value in sorted(pairs))
+        return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def put(document: dict[str, Any], path: str, value: Any) -> None:

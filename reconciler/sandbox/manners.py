@@ -60,6 +60,8 @@ class Manners:
     callback_code: str = "code"
     callback_keep: tuple[str, ...] = ()
     callback_server: str = ""
+    callback_signature: str = ""
+    """The parameter that signs all others with the client's secret."""
     refusals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """RFC's error -> {status, body}."""
     throttle: Throttle | None = None

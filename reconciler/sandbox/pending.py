@@ -58,6 +58,11 @@ class Pending:
             self._codes = {key: one for key, one in self._codes.items() if one.expires_at > limit}
             self._codes[code.value] = code
 
+    def client_of(self, value: str) -> str:
+        """Whose code it is; '' where there is none."""
+        code = self._codes.get(value)
+        return "" if code is None else code.client_id
+
     def present_code(self, value: str, *, client_id: str) -> AuthorizationCode | None:
         """The code, once, in time, to the client that it was made for. A second presentation revokes its grant."""
         with self._world.lock:

@@ -236,6 +236,7 @@ CARRIED: dict[str, Carried] = {
     ),
     "callback.keep": listed("extra_callback_params", lambda base: base.callback.keep),
     "callback.server": listed("extra_callback_params", lambda base: [base.callback.server]),
+    "callback.signature": listed("extra_callback_params", lambda base: [base.callback.signature]),
     "callback.scope": listed("extra_callback_params", lambda base: [base.callback.scope]),
     "errors.table": errors,
     "apiOrigins": lambda base, fact: all(

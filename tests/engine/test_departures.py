@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -112,6 +115,40 @@ def test_a_code_for_another_server_is_sent_nowhere(said: str):
     assert result.outcome is Outcome.REFUSED
     assert "another server" in result.message
     assert world.server.seen == []
+
+
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [("s", ""), ("of-somebody-else", "is not signed with our client secret"), (None, "has no signature")],
+)
+def test_a_callback_that_is_to_be_signed_is_believed_with_our_clients_secret_alone(
+    secret: str | None, words: str
+):
+    world = ConsentWorld(behaviour=behaves(callback={"keep": ["shop"], "signature": "hmac"}))
+    ours = world.provider.client.secret
+    assert ours is not None
+    by = ours.reveal() if secret == "s" else secret
+
+    class Signed(Person):
+        def answers(self) -> list[str]:
+            return [signed_with(by, self.back(code=self.code(), shop="acme"))]
+
+    result = world.consent(make_account(), person=Signed(world.server))
+    if words:
+        assert result.outcome is Outcome.REFUSED
+        assert words in result.error
+        assert world.server.seen == []
+    else:
+        assert result.outcome is Outcome.DONE, result
+
+
+def signed_with(secret: str | None, back: str) -> str:
+    """`back` as its server would sign it; as it is without a secret."""
+    if secret is None:
+        return back
+    pairs = sorted(parse_qsl(back.partition("?")[2]))
+    text = "&".join(f"{name}={value}" for name, value in pairs)
+    return f"{back}&hmac={hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()}"
 
 
 def test_scopes_that_the_callback_tells_are_what_was_granted():
