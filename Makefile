@@ -10,6 +10,7 @@ PIP_QUIET := -m pip install --quiet --disable-pip-version-check --no-input
 CLEAN_ENV := env $(foreach v,$(filter VAULT_% BAO_% RECONCILER_STORE RECONCILER_KEY RECONCILER_TRUST RECONCILER_OWNER,$(.VARIABLES)),-u $(v))
 PYTEST := $(CLEAN_ENV) $(VENV)/bin/python -m pytest
 WORKERS ?= 2
+LIKE_DEV := --constraint requirements/dev.txt
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,11 +46,12 @@ docs: $(VENV)/.installed ## write docs/reference and the README's picture anew, 
 bench: $(VENV)/.installed ## measure, and write docs/performance.md
 	$(CLEAN_ENV) $(VENV)/bin/python -m tests.bench
 
+# Dev holds every other set, so it is resolved first and the others choose among its versions: they cannot disagree.
 lock: $(VENV)/.lock-tool/.installed ## resolve the requirements again, with hashes and without addresses
 	tools=$(CURDIR)/$(VENV)/.lock-tool/bin; \
-	for set in "build --only-build-deps --build-deps-for wheel" "run" "sandbox --extra sandbox" \
-	           "server --extra web --extra controller" \
-	           "dev --extra sandbox --extra web --extra controller --extra test --extra dev --all-build-deps"; do \
+	for set in "dev --extra sandbox --extra web --extra controller --extra test --extra dev --all-build-deps" \
+	           "run $(LIKE_DEV)" "sandbox --extra sandbox $(LIKE_DEV)" "server --extra web --extra controller $(LIKE_DEV)" \
+	           "build --only-build-deps --build-deps-for wheel $(LIKE_DEV)"; do \
 	  set -- $$set; name=$$1; shift; \
 	  CUSTOM_COMPILE_COMMAND="make lock" "$$tools/pip-compile" --quiet --generate-hashes --strip-extras --allow-unsafe \
 	    --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -74,6 +75,17 @@ def test_the_lock_files_agree_with_each_other():
         assert {
             package: version for package, (version, _) in pins(name).items() if dev[package] != version
         } == {}
+
+
+def test_dev_is_resolved_first_and_every_other_set_chooses_among_its_versions():
+    """Resolved each for itself, a set would keep an old pin, or meet a version that came out a minute later."""
+    recipe = subprocess.run(
+        ["make", "--dry-run", "--always-make", "lock"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    ).stdout
+    sets = [text.split() for text in re.findall(r'"(\w+ [^"]*--[^"]*)"', recipe.partition("; do")[0])]
+    assert sets[0][0] == "dev"
+    assert {name for name, *_ in sets} == {lock.stem for lock in LOCKS}
+    assert all(options[-2:] == ["--constraint", "requirements/dev.txt"] for _, *options in sets[1:])
 
 
 def test_the_build_backend_is_locked():
