@@ -18,6 +18,7 @@ from reconciler.decide.client_metadata import auth_method
 from reconciler.decide.issuer_metadata import IssuerMetadata, judge_metadata_answer, metadata_urls
 from reconciler.decide.trust_origins import endpoints_in_use, wants_discovery
 from reconciler.errors import ProviderFailed, ProviderUnreachable, clean
+from reconciler.model.answer import Loss, NoAnswer
 from reconciler.model.desired import DesiredProvider
 from reconciler.model.status import ProviderStatus
 from reconciler.ports import MetadataEndpoint
@@ -105,10 +106,14 @@ def fetch_metadata(
         raise ProviderFailed(f"{desired.address}: issuer {clean(issuer)}: {problem}") from None
     problems = []
     for url in urls:
-        judged = judge_metadata_answer(issuer, metadata.fetch(url), loopback=loopback)
+        answer = metadata.fetch(url)
+        judged = judge_metadata_answer(issuer, answer, loopback=loopback)
         if isinstance(judged, IssuerMetadata):
             return judged
         problems.append(judged)
+        if isinstance(answer, NoAnswer) and answer.loss is Loss.NOT_SENT:
+            # All of them are one host's: who cannot be reached is not waited for a second time.
+            break
     message = f"{desired.address}: {'; '.join(dict.fromkeys(problem.message for problem in problems))}"
     if any(problem.transient for problem in problems):
         raise ProviderUnreachable(message, hint="nothing was changed; the next run asks again")

@@ -313,9 +313,11 @@ def test_an_issuer_that_is_down_does_not_stop_what_worked_yesterday(world: Regis
     world.apply(provider)
     world.clock.advance(timedelta(days=2))
     world.issuer.down = True
+    asked = len(world.issuer.seen)
     _, ready = world.apply(provider)
     assert ready is not None
     assert "stay in use" in ready.notes[0]
+    assert len(world.issuer.seen) == asked + 1, "a host that cannot be reached is waited for once"
 
 
 def test_an_issuer_that_is_down_at_first_use_fails_and_nothing_is_written(world: RegisteringWorld):
