@@ -5,8 +5,8 @@ Rules:
   that was tried; every later run sends one probe;
 - `invalid_request` and the like: one account is misconfigured; three in a run open the circuit, probed like that;
 - refused grants: five or more, and a fifth of the provider's accounts, in one run. Its accounts are held, three are
-  probed after an hour; still refused after a day an administrator is asked, and after another day each account is
-  judged for itself again;
+  probed after an hour, such as were not refused before; still refused after a day an administrator is asked, and after
+  another day each account is judged for itself again;
 - no clear answer (a deadline that passed, no connection, a busy or broken server) from five in a row: an incident too,
   whose later runs begin with one probe; it says nothing of any account, and any clear answer ends it, a refusal as well;
 - one success closes any circuit: the client is known there, and grants work.
@@ -92,6 +92,12 @@ def is_mass_refusal(tally: Tally, limits: RefreshLimits) -> bool:
     """So many grants were refused that it is not their people's doing."""
     refused = tally.count(ErrorClass.NEEDS_CONSENT)
     return refused >= limits.incident_accounts and refused >= limits.incident_share * tally.accounts
+
+
+def is_their_own(tally: Tally) -> bool:
+    """After an incident, where grants work again: a refusal is that account's own, as long as no more are refused than
+    work. Else a few people who are really gone would hold all others, at every new incident that their refusals make."""
+    return 0 < tally.count(ErrorClass.NEEDS_CONSENT) <= tally.succeeded
 
 
 def opened_by(tally: Tally, *, now: datetime, limits: RefreshLimits, finished: bool) -> Circuit | None:

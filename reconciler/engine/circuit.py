@@ -2,11 +2,11 @@
 
 Rules (DESIGN §6, `decide/incidents`):
 - accounts report here from many threads; a desk is the only state that they share, and it is behind one lock;
-- an open circuit lets its probes through first; a success lets everybody through, anything else holds the rest; a probe
-  that ended before the provider was asked is none, and the next account takes its place;
-- several in a row that got no clear answer: the rest waits for one deadline, then the least urgent of them is the
-  probe (what is silent for the most urgent may be their own doing). Where it is answered the silence was not the
-  provider's, and is not counted again in this run; where it is not, the rest is held;
+- an open circuit lets its probes through first; a success lets everybody through, anything else holds the rest. Probes are
+  the least urgent: what the most urgent meet, again and again, may be their own doing. One that ended before the
+  provider was asked is none, and the next takes its place;
+- several in a row that got no clear answer: the rest waits for one deadline, then for a probe. Where it is answered the
+  silence was not the provider's, and is not counted again in this run; where it is not, the rest is held;
 - only a success moves the last good version of the client secret.
 """
 
@@ -25,6 +25,7 @@ from reconciler.decide.incidents import (
     after_probes,
     is_mass_refusal,
     is_silence,
+    is_their_own,
     opened_by,
     silence_reason,
     silenced_by,
@@ -115,7 +116,7 @@ class Desk:
             if self._stage is Stage.PASS:
                 return Word.START
             if self._probes_left > 0:
-                return Word.PROBE if self._is_of_silence else Word.START
+                return Word.PROBE
             return Word.WAIT if self._running else Word.HOLD
 
     def _may_probe(self, at: float) -> bool:
@@ -202,7 +203,7 @@ class Desk:
             self._heard()
             self._tally = self._tally.after_refusal(error)
             if self._is_of_grants:
-                return not self._outlived
+                return not self._outlived and not is_their_own(self._tally)
             self._look(now)
             return is_mass_refusal(self._tally, self.limits)
 

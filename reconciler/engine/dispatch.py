@@ -39,12 +39,14 @@ class NotRun(Enum):
 
 @dataclass(frozen=True)
 class Job(Generic[_T]):
-    """One account's work. `after_incident`: only worth doing once an incident of its provider turned out to be over."""
+    """One account's work. `after_incident`: only worth doing once an incident of its provider turned out to be over.
+    `doubted`: it was refused before, so that it says little as a probe."""
 
     address: Address
     provider: Address
     do: Callable[[], _T]
     after_incident: bool = False
+    doubted: bool = False
 
 
 def _at_desk(desk: Desk, do: Callable[[], _T]) -> _T:
@@ -84,9 +86,9 @@ class _Lines(Generic[_T]):
             heappush(self._ready, (line[0][0], provider))
 
     def bring_forward(self) -> Job[_T]:
-        """The least urgent in the line of what `next` gave becomes its first."""
+        """The least urgent in the line of what `next` gave, of those who are not doubted, becomes its first."""
         line = self._lines[self._ready[0][1]]
-        at = next((n for n in reversed(range(len(line))) if not line[n][1].after_incident), 0)
+        at = next((n for n in reversed(range(len(line))) if not line[n][1].doubted), 0)
         last = line[at]
         del line[at]
         line.appendleft(last)
@@ -179,7 +181,7 @@ class Dispatcher(Generic[_T]):
                 case Word.HOLD:
                     done[job.address] = NotRun.NOT_NEEDED if job.after_incident else NotRun.HELD
                     waiting.take()
-                case Word.START if job.after_incident and not desk.incident_over:
+                case Word.START | Word.PROBE if job.after_incident and not desk.incident_over:
                     # All others of its provider have been started: when they have ended too, it is known.
                     if desk.running:
                         waiting.set_aside()

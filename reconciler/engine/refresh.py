@@ -127,20 +127,26 @@ def _judge(run: Run, item: RefreshWork, *, clock: StoreClock, due_within: timede
 def _choose(
     run: Run, work: Sequence[RefreshWork], *, clock: StoreClock, due_within: timedelta | None, force: bool
 ) -> list[tuple[RefreshWork, bool]]:
-    """What is to be tried, most urgent first; True: only if its provider's incident turns out to be over."""
-    ranked: list[tuple[bool, datetime, Address, RefreshWork]] = []
+    """What is to be tried, most urgent first; True: only if its provider's incident turns out to be over. During an
+    incident those come last that were refused before: who is asked instead tells whether it is theirs alone."""
+    ranked: list[tuple[bool, bool, datetime, Address, RefreshWork]] = []
     for item in work:
         view = _view(run, item, clock=clock, due_within=due_within)
         health = judge_account(view)
-        rank = health.urgency or view.now
+        rank, address = health.urgency or view.now, item.account.address
         if health.due or (force and _may_be_forced(view, health)):
-            ranked.append((False, rank, item.account.address, item))
+            doubted = _circuit(item.provider_observed) is not None and _was_refused(item)
+            ranked.append((False, doubted, rank, address, item))
         elif _fell_in_incident(item, health):
-            ranked.append((True, rank, item.account.address, item))
-    if all(after_incident for after_incident, _, _, _ in ranked):
+            ranked.append((True, True, rank, address, item))
+    if all(after_incident for after_incident, *_ in ranked):
         return []
-    ranked.sort(key=lambda row: row[:3])
-    return [(item, after_incident) for after_incident, _, _, item in ranked]
+    ranked.sort(key=lambda row: row[:4])
+    return [(item, after_incident) for after_incident, _, _, _, item in ranked]
+
+
+def _was_refused(item: RefreshWork) -> bool:
+    return item.observed.status is not None and item.observed.status.not_before is not None
 
 
 def _may_be_forced(view: AccountView, health: Health) -> bool:
@@ -211,6 +217,7 @@ def _refresh_chosen(
                 force=force or after_incident,
             ).result,
             after_incident=after_incident,
+            doubted=after_incident or _was_refused(item),
         )
         for item, after_incident in allowed
     ]

@@ -122,10 +122,33 @@ def test_a_client_that_works_again_does_not_hide_a_mass_of_refused_grants():
     world.server.clients["client"] = "another"
     world.refresh(run=world.make_run(jobs=1))
     world.server.clients["client"] = "client-secret"
-    for account in list(world.accounts.values())[1:]:
+    for account in list(world.accounts.values())[:-1]:
         world.revoke(account)
     world.clock.advance(MINUTE)
     world.refresh(run=world.make_run(jobs=1))
     circuit = world.provider_status().circuit
     assert circuit is not None
     assert circuit.reason is Reason.PROVIDER_INCIDENT
+
+
+def test_accounts_that_alone_are_refused_our_client_hold_up_the_others_for_one_run_at_most():
+    """An organisation that has blocked the app, say: its accounts are expired, and the first to be tried at every run."""
+    world = RefreshWorld()
+    for number in range(12):
+        world.consented(f"team/n{number:02}")
+    blocked = {"team/n00", "team/n01", "team/n02"}
+    world.clock.advance(SOON)
+
+    def refuses(form) -> None:
+        if world.server.families[form["refresh_token"]].subject in blocked:
+            world.server.faults.append(answer(400, {"error": "unauthorized_client"}))
+
+    world.server.on_request = refuses
+    for _ in range(3):
+        served = set()
+        for _ in range(2):
+            results = world.refresh(run=world.make_run(jobs=1))
+            served |= {result.address.short for result in results if result.outcome is Outcome.DONE}
+            world.clock.advance(MINUTE)
+        assert len(served) == 9
+        world.clock.advance(SOON)

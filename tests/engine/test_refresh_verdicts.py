@@ -89,6 +89,43 @@ def test_a_mass_of_refused_grants_is_the_providers_incident():
     assert all(world.account_status(drive).state is AccountState.READY for drive in drives)
 
 
+def test_a_few_people_who_are_really_gone_do_not_hold_the_others_for_days():
+    """Five of 25 look like the provider's incident. Those who are probed are others than the five, who are the most urgent
+    by then; and what is refused beside as many that work is told as each account's own, not as the next incident."""
+    world = RefreshWorld()
+    drives = [world.consented(f"team/n{number:02}") for number in range(25)]
+    gone = drives[:5]
+    for drive in gone:
+        world.revoke(drive)
+    world.clock.advance(55 * MINUTE)
+    results = world.refresh(run=world.make_run(jobs=1))
+    assert [result.outcome.value for result in results].count("held") == 20
+    world.clock.advance(61 * MINUTE)
+    results = world.refresh(run=world.make_run(jobs=1))
+    assert [result.outcome.value for result in results].count("done") == 20
+    assert world.provider_status().circuit is None
+    assert {world.account_status(drive).state for drive in gone} == {AccountState.NEEDS_CONSENT}
+    for _ in range(8):
+        world.clock.advance(45 * MINUTE)
+        assert "held" not in {result.outcome for result in world.refresh(run=world.make_run(jobs=1))}
+
+
+def test_an_incident_that_is_over_for_a_few_only_asks_no_more_people_than_those_it_works_for():
+    world = RefreshWorld()
+    drives = [world.consented(f"team/n{number:02}") for number in range(30)]
+    families = [world.server.family(world.token_of(drive)) for drive in drives]
+    for family in families:
+        family.revoked = True
+    world.clock.advance(55 * MINUTE)
+    world.refresh(run=world.make_run(jobs=1))
+    for family in families[-3:]:
+        family.revoked = False
+    world.clock.advance(61 * MINUTE)
+    world.refresh(run=world.make_run(jobs=1))
+    asked = [d for d in drives if world.account_status(d).state is AccountState.NEEDS_CONSENT]
+    assert len(asked) <= 3
+
+
 def test_a_few_dead_grants_of_many_are_their_owners_business_though_only_they_are_refreshed():
     """A fifth of the provider's accounts, not of those that somebody named on the command line."""
     world = RefreshWorld()
