@@ -115,7 +115,7 @@ def rules_for(role: Role, reach: Reach) -> tuple[Rule, ...]:
                 _all_metadata(reach),
                 *_secrets_metadata(role, reach),
                 _trust(reach, _KEEP),
-                _meta(reach, _READ),
+                *_meta(reach, _READ),
             ]
         case Role.WORKLOAD:
             return tuple(
@@ -135,7 +135,7 @@ def rules_for(role: Role, reach: Reach) -> tuple[Rule, ...]:
             rules = [
                 Rule(_metadata(reach, reach.layout.prefix, below=True), _LIST, "is there anything already"),
                 Rule(_metadata(reach, reach.layout.meta, below=True), _KEEP_METADATA, "the mark of a store"),
-                _meta(reach, ("create", "read")),
+                *_meta(reach, ("create", "read")),
                 _trust(reach, ("create", "read"), "the first settings"),
             ]
         case _:
@@ -165,7 +165,7 @@ def _keeping(role: Role, reach: Reach) -> Iterator[Rule]:
         for path in _below(layout.tokens, role, reach=reach, plane="delete"):
             yield Rule(path, ("update",), "… and older versions of it, which may live still")
     yield _trust(reach, ("create", "read"), "binds a first use, never changes it")
-    yield _meta(reach, _READ)
+    yield from _meta(reach, _READ)
     yield from _secrets_metadata(role, reach)
     for path in _secret_paths("data", role, reach):
         yield Rule(path, _READ, "client secrets")
@@ -197,8 +197,10 @@ def _trust(reach: Reach, allowed: tuple[str, ...], why: str = "") -> Rule:
     return Rule(_data(reach, reach.layout.trust, below=True), allowed, why)
 
 
-def _meta(reach: Reach, allowed: tuple[str, ...]) -> Rule:
-    return Rule(_data(reach, reach.layout.meta, below=True), allowed)
+def _meta(reach: Reach, allowed: tuple[str, ...]) -> Iterator[Rule]:
+    """Named one by one: the page's key stands beside them, and whoever reads it can be anybody at the Accounts page."""
+    for path in (reach.layout.format, reach.layout.fingerprint_key):
+        yield Rule(_data(reach, path), allowed)
 
 
 def _secrets_metadata(role: Role, reach: Reach) -> Iterator[Rule]:

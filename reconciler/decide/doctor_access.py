@@ -38,6 +38,8 @@ def sample_paths(role: Role, reach: Reach) -> tuple[str, ...]:
         layout.folder("trust", "bindings", PROBE),
         layout.format,
         layout.fingerprint_key,
+        layout.web_key,
+        layout.used_marks.child(PROBE),
     ]
     for plane in ("data", "metadata"):
         found += [f"{reach.mount}/{plane}/{path.text}" for path in own]

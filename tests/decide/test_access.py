@@ -88,6 +88,16 @@ def test_a_namespace_narrows_data_and_writes_but_not_what_may_be_observed(role: 
     assert allowed(rules, data("clients/hr/idp")) == set()
 
 
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.SERVE])
+def test_nobody_but_the_page_reads_the_key_that_sessions_and_links_are_made_with(role: Role):
+    """Whoever has it is everybody: it seals a session of any person's, and signs a link to any account."""
+    for narrowed in ((), ("sales",)):
+        rules = rules_for(role, reach(*narrowed) if role in NARROWABLE else reach())
+        assert allowed(rules, data(LAYOUT.web_key)) == set()
+        assert allowed(rules, data(LAYOUT.used_marks.child("20300101-ab"))) == set()
+    assert {"create", "read"} <= allowed(rules_for(Role.SERVE, reach()), data(LAYOUT.web_key))
+
+
 def test_secrets_that_stand_elsewhere_are_read_there():
     more = (reference_path("shared/oauth"), reference_path("oauth", mount="team-kv"))
     rules = rules_for(Role.RECONCILE, reach("default", secrets=more))
