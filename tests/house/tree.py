@@ -58,9 +58,19 @@ class Module:
 @cache
 def modules() -> tuple[Module, ...]:
     """The package's modules as Git tracks them."""
+    return _below("reconciler")
+
+
+@cache
+def modules_of_tests() -> tuple[Module, ...]:
+    """The tests' modules, likewise."""
+    return _below("tests")
+
+
+def _below(folder: str) -> tuple[Module, ...]:
     found = []
     for file in tracked():
-        if file.parts[0] == "reconciler" and file.suffix == ".py":
+        if file.parts[0] == folder and file.suffix == ".py":
             source = text_of(file)
             dotted = ".".join(file.with_suffix("").parts).removesuffix(".__init__")
             found.append(Module(file, dotted, ast.parse(source), source.count("\n")))
