@@ -240,15 +240,16 @@ def _refresh_chosen(
 def _desks(
     run: Run, work: Sequence[RefreshWork], *, counts: Mapping[Address, int], now: datetime
 ) -> dict[Address, Desk]:
+    providers = {item.provider.desired.address: item for item in work}
     return {
-        item.provider.desired.address: Desk(
+        address: Desk(
             provider=item.provider,
             recorded=item.provider_observed.status,
             limits=run.limits,
             started_at=now,
-            accounts=counts[item.provider.desired.address],
+            accounts=counts[address],
         )
-        for item in work
+        for address, item in providers.items()
     }
 
 
