@@ -25,6 +25,7 @@ from reconciler.engine.drive import read_grant
 from reconciler.engine.observe import observe_account, observe_provider
 from reconciler.engine.publish import store_imported_grant
 from reconciler.engine.refresh import RefreshWork, refresh_accounts
+from reconciler.engine.removal import refuse_under_way
 from reconciler.engine.run import Run
 from reconciler.engine.store_clock import read_store_clock
 from reconciler.errors import GuardRefused, RecordInvalid
@@ -91,7 +92,8 @@ def _check_client(account: DesiredAccount, provider: ReadyProvider, *, token: Im
 
 
 def _standing(run: Run, account: DesiredAccount, *, replaces: bool) -> int:
-    """The version that stands there. GuardRefused where it is a grant that was not to be replaced."""
+    """The version that stands there. GuardRefused where it is a grant that was not to be replaced, HeldByAnother while that
+    is being refreshed."""
     path = run.layout.grant(account.address)
     try:
         read = read_grant(run, path)
@@ -100,6 +102,9 @@ def _standing(run: Run, account: DesiredAccount, *, replaces: bool) -> int:
             return run.store.read(path).version
         raise
     record = read.record
+    if replaces:
+        # Its result would be dropped, and what comes back if this import is refused would be a spent token.
+        refuse_under_way(run, account.address, read=read, now=run.store.server_time())
     if record is None or record.refresh_token is None or record.forgotten or _was_refused(record) or replaces:
         return read.version
     raise GuardRefused(

@@ -90,7 +90,9 @@ def refuse_under_way(run: Run, account: Address, *, read: GrantRead, now: dateti
         return
     created = read.created_time or now
     if now < created + intent.deadline + 2 * run.limits.http_deadline:
-        raise HeldByAnother(f"{account}: a refresh is under way; it is forgotten once that has ended")
+        raise HeldByAnother(
+            f"{account}: a refresh is under way", hint="let it end, which takes seconds, and run this again"
+        )
 
 
 def _write_tombstone(run: Run, account: Address, *, now: datetime, version: int | None) -> None:

@@ -19,7 +19,7 @@ from reconciler.model.grant import GrantRecord
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.secret import Secret
 from reconciler.model.state import AccountState, Reason
-from tests.engine.refresh_world import LAYOUT, MINUTE, Killed, RefreshWorld, trusted
+from tests.engine.refresh_world import HOST, LAYOUT, MINUTE, Killed, RefreshWorld, trusted
 from tests.simulators.token_endpoint import Fault, answer
 
 ROTATIONS = [Rotation.SINGLE_USE, Rotation.REUSABLE, Rotation.OLD_STAYS_VALID]
@@ -194,6 +194,30 @@ def test_a_grant_comes_back_where_its_replacement_is_refused():
     assert w.token_of(account) == before
     assert w.published(account) == published
     assert w.refresh_one().outcome is Outcome.DONE
+
+
+def test_a_refresh_that_is_under_way_is_waited_for():
+    """What it brings would be dropped, and the grant that is to come back, if the import is refused, would be a spent one."""
+    w = world()
+    account = w.consented()
+    w.clock.advance(55 * MINUTE)
+    held: list[HeldByAnother] = []
+
+    def brings(form: Any) -> None:
+        w.server.on_request = lambda form: None
+        other = w.make_run(store=w.store.another_client(), holder=replace(HOST, pid=7))
+        with pytest.raises(HeldByAnother, match="a refresh is under way") as caught:
+            w.brings(account, Secret("nobody's"), run=other, replaces=True)
+        held.append(caught.value)
+
+    w.server.on_request = brings
+    assert w.refresh_one().outcome is Outcome.DONE
+    assert held
+    assert w.is_intact(account)
+    w.brings(account, Secret("nobody's"), replaces=True)
+    w.clock.advance(11 * MINUTE)
+    w.refresh_one()
+    assert w.is_intact(account), "refused twice: the one before is back"
 
 
 def test_a_consent_that_lands_in_between_is_not_replaced():
