@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.decide.access import Role
 from tests.house.tree import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -34,6 +35,11 @@ def test_every_test_that_a_page_names_is_there(page: Path):
         if not (ROOT / file).is_file() or (test and test not in names_in(ROOT / file))
     ]
     assert missing == []
+
+
+def test_the_guide_to_vault_names_every_role():
+    text = (ROOT / "docs" / "guide" / "vault.md").read_text(encoding="utf-8")
+    assert [role.value for role in Role if f"\n| `{role.value}` | " not in text] == []
 
 
 def test_every_row_of_the_threat_model_names_its_test():
