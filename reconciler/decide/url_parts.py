@@ -27,9 +27,14 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def with_kept(url: Url, kept: Mapping[str, str]) -> Url:
-    """The URL with its `{name}` segments filled from what a grant keeps; what is not kept stays empty. The origin stays."""
-    whole = _PART.sub(lambda match: quote(kept.get(match.group(1), ""), safe=""), url.text)
-    return replace(url, text=whole)
+    """The URL with its `{name}` segments filled from what a grant keeps; what is not kept stays empty, and so does a `.` or
+    `..`, which a browser's callback may have brought and which would lead to another path. The origin stays."""
+
+    def segment(name: str) -> str:
+        value = kept.get(name, "")
+        return "" if value in (".", "..") else quote(value, safe="")
+
+    return replace(url, text=_PART.sub(lambda match: segment(match.group(1)), url.text))
 
 
 def named_parts(template: str) -> frozenset[str]:

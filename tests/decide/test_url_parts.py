@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.url_parts import check_labels, check_parameter, check_template, fill, text_of
+from reconciler.decide.url_parts import (
+    check_labels,
+    check_parameter,
+    check_template,
+    fill,
+    text_of,
+    with_kept,
+)
 from reconciler.model.behaviour import Parameter
 from reconciler.model.endpoint import parse_url
 
@@ -105,3 +112,13 @@ def test_a_label_takes_no_dots_though_a_segment_does():
 )
 def test_a_bases_own_parameters_are_checked(parameter: dict[str, object], wrong: bool):
     assert bool(check_parameter(Parameter.model_validate({"description": "x", **parameter}))) is wrong
+
+
+@pytest.mark.parametrize("brought", ["..", ".", "../../admin", "a/b?c#d", "%2e%2e"])
+def test_what_a_browser_brought_fills_its_own_segment_and_climbs_nowhere(brought: str):
+    page = parse_url("https://api.example.com/v1/{company}/info")
+    filled = with_kept(page, {"company": brought})
+    assert filled.origin == page.origin
+    assert len(filled.text.split("/")) == len(page.text.split("/"))
+    assert not {".", ".."} & set(filled.text.split("/"))
+    assert not set("?#") & set(filled.text)

@@ -24,7 +24,8 @@ BEHAVIOUR = {
     "RECONCILER_HTTP_DEADLINE": "one call to a provider, all of it; default `30s`",
     "RECONCILER_COMMIT_DEADLINE": "how long a new token is held in memory while the store is down; default `15m`, at "
     "least three times the one above",
-    "RECONCILER_PROXY": "an `http://` proxy for calls to providers; the usual proxy variables are not read",
+    "RECONCILER_PROXY": "an `http://` proxy for calls to providers, which resolves names and judges addresses in our place; "
+    "the usual proxy variables are not read",
     "RECONCILER_CA_FILE": "certificate authorities (PEM) for calls to providers, in the place of the usual ones",
     "RECONCILER_OIDC_CLIENT_SECRET": "`serve`: the secret of the page's own client, instead of its file",
     "RECONCILER_PROXY_SECRET": "`serve`: what proves the proxy before the page, instead of its file; 16 characters or more",
