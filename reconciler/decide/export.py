@@ -69,7 +69,9 @@ def _provider(address: Address, seen: ObservedProvider, users: frozenset[str]) -
         notes.append("the name that people see of the client is not recorded")
     else:
         spec["client"] = _client(status, notes)
-    if status.redirect_uri:
+    if status.more_redirect_uris:
+        spec["redirectUris"] = [status.redirect_uri, *status.more_redirect_uris]
+    elif status.redirect_uri:
         spec["redirectUri"] = status.redirect_uri
     spec["server"] = _server(status)
     others = sorted(users - {address.namespace})

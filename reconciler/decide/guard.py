@@ -17,7 +17,7 @@ from reconciler.decide.attention import source_location
 from reconciler.decide.changes import Action, Change, GuardHit, GuardName
 from reconciler.decide.former_names import is_vacated
 from reconciler.decide.plan_options import PlanOptions
-from reconciler.decide.provider_fields import REDIRECT_URI
+from reconciler.decide.provider_fields import REDIRECT_URI, recorded_redirects
 from reconciler.decide.roots import lies_within, recorded_roots
 from reconciler.errors import clean
 from reconciler.model.desired import Desired
@@ -225,12 +225,19 @@ def _redirected(
     """The authorization code of every later consent goes there (RFC 6749 §3.1.2), and its console must allow it."""
     for change in changes:
         moved = next((f for f in change.fields if f.name == REDIRECT_URI and f.before and f.after), None)
-        if moved is None:
+        seen, provider = observed.providers.get(change.address), desired.providers.get(change.address)
+        if moved is None or provider is None or seen is None or seen.status is None:
+            continue
+        known = recorded_redirects(seen.status)
+        gained = [uri for uri in provider.redirect_uris if uri not in known]
+        if not gained:
             continue
         depending = _depending(change.address, observed=observed, desired=desired, owned=owned)
         if depending:
+            lost = not set(known) <= set(provider.redirect_uris)
             message = (
-                f"{change.address} sends people back to {clean(moved.after)} instead of {clean(moved.before)}; "
+                f"{change.address} sends people back to {clean(', '.join(gained))} {'instead of' if lost else 'besides'} "
+                f"{clean(moved.before)}; "
                 f"{len(depending)} grants are renewed there: {_some(depending)}"
             )
             yield GuardHit(

@@ -57,7 +57,7 @@ def differing_fields(
         pairs.append((name, str(status.secret_version), str(secret_version)))
     pairs.append(("issuer", status.issuer, desired.behaviour.issuer or status.issuer))
     pairs += _endpoint_pairs(desired, status)
-    pairs.append((REDIRECT_URI, status.redirect_uri, next(iter(desired.redirect_uris), "")))
+    pairs.append((REDIRECT_URI, *_redirects(desired, status)))
     pairs.append(("deletionPolicy", status.deletion_policy, desired.deletion_policy.value))
     pairs.append(("protect", _yes(status.protect), _yes(desired.protect)))
     fields = [FieldChange(name, before, after) for name, before, after in pairs if before != after]
@@ -113,6 +113,20 @@ def _known_client_id(desired: DesiredProvider, status: ProviderStatus) -> str:
     if desired.registration is Registration.STATIC and desired.client.id is not None:
         return desired.client.id
     return status.client_id
+
+
+def recorded_redirects(status: ProviderStatus) -> tuple[str, ...]:
+    """Where people were sent back to when it was last applied."""
+    return (status.redirect_uri, *status.more_redirect_uris) if status.redirect_uri else ()
+
+
+def _redirects(desired: DesiredProvider, status: ProviderStatus) -> tuple[str, str]:
+    """All of them, in their order: a consent takes the one that fits where it is made. What an earlier version recorded is
+    the first alone, which is enough where the manifest is the same."""
+    before, after = recorded_redirects(status), desired.redirect_uris
+    if status.manifest_digest == desired.digest and not status.more_redirect_uris:
+        before, after = before[:1], after[:1]
+    return ", ".join(before), ", ".join(after)
 
 
 def _endpoint_pairs(desired: DesiredProvider, status: ProviderStatus) -> list[tuple[str, str, str]]:

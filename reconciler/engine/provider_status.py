@@ -66,6 +66,7 @@ def applied_status(run: Run, applied: Applied) -> Change:
             pushed_only=found.pushed_only,
             signing_algorithms=found.signing_algorithms,
             redirect_uri=next(iter(desired.redirect_uris), ""),
+            more_redirect_uris=desired.redirect_uris[1:],
             record_version=applied.record_version,
             applied_at=now,
             client_secret_expires_at=applied.client.client_secret_expires_at if applied.client else None,

@@ -60,6 +60,9 @@ class ProviderStatus:
     signing_algorithms: tuple[str, ...] = ()
     """What the issuer announces for ID tokens."""
     redirect_uri: str = ""
+    """The first that is declared."""
+    more_redirect_uris: tuple[str, ...] = ()
+    """The others; what an earlier version of the tool wrote has none."""
     record_version: int = 0
     """KV version of the registration record, for dynamic ones."""
     intent_op: str = ""
@@ -106,6 +109,7 @@ class ProviderStatus:
             "pushed-only": "true" if self.pushed_only else "",
             "signing-algorithms": " ".join(self.signing_algorithms),
             "redirect-uri": self.redirect_uri,
+            "more-redirect-uris": " ".join(self.more_redirect_uris),
             "record-version": str(self.record_version),
             "intent-op": self.intent_op,
             "intent-since": instant_text(self.intent_since),
@@ -156,6 +160,7 @@ class ProviderStatus:
             pushed_only=texts.get("pushed-only") == "true",
             signing_algorithms=tuple(texts.get("signing-algorithms", "").split()),
             redirect_uri=texts.get("redirect-uri", ""),
+            more_redirect_uris=tuple(texts.get("more-redirect-uris", "").split()),
             record_version=read_whole(texts.get("record-version", "")) or 0,
             intent_op=texts.get("intent-op", ""),
             intent_since=read_instant(texts.get("intent-since", "")),

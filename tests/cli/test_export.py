@@ -45,6 +45,18 @@ def test_what_is_exported_is_valid_and_nothing_changes_for_the_grants(settled: T
     assert "tier:" in robot
 
 
+def test_all_places_to_be_sent_back_to_are_exported_once_somebody_has_allowed_one_more(settled: Town):
+    path = settled.desk.folder / "manifests/sales/idp.yaml"
+    one, more = "redirectUri: http://127.0.0.1/callback", "https://page.example/callback"
+    path.write_text(path.read_text().replace(one, f"redirectUris: [http://127.0.0.1/callback, {more}]"))
+    assert "RedirectChanged" in settled.desk.run("reconcile", expect=3).out
+    settled.desk.run("reconcile", "--allow-redirect-change", expect=0)
+    documents = yaml.safe_load_all(settled.desk.run("export", expect=0).out)
+    (provider,) = [one for one in documents if one["kind"] == "Provider"]
+    assert provider["spec"]["redirectUris"] == ["http://127.0.0.1/callback", more]
+    assert "unchanged" in settled.desk.run("plan", expect=0).out
+
+
 def test_no_secret_is_in_it_and_none_is_read(settled: Town):
     said = settled.desk.run("export", expect=0)
     grant = settled.read("reconciler/grants/sales/crm")

@@ -34,6 +34,7 @@ def applied_provider(provider: DesiredProvider, *, mark: str = MARK, **changes: 
         good_secret_version=1,
         endpoints=declared_endpoints(provider.behaviour),
         redirect_uri=next(iter(provider.redirect_uris), ""),
+        more_redirect_uris=provider.redirect_uris[1:],
         source=f"{provider.location.file}:{provider.location.line}",
     )
     status = replace(status, **changes)

@@ -250,6 +250,35 @@ def test_people_who_consent_are_not_sent_back_elsewhere_unattended():
     assert guards(plan(after, all_applied(before), allowed=_allowing(GuardName.REDIRECT_CHANGED))) == []
 
 
+def _with_redirects(*uris, digest="e" * 16):
+    return make_desired(make_provider(redirect_uris=uris, digest=digest), make_account())
+
+
+def test_one_more_place_to_be_sent_back_to_is_guarded_like_another_one():
+    """A consent takes the URI that fits where it is made: a pasted one would go to the second."""
+    here, page, evil = "http://127.0.0.1/callback", "https://page.example/callback", "https://evil.example/cb"
+    before = all_applied(_with_redirects(here, page, digest="d" * 16))
+    made = plan(_with_redirects(here, evil, page), before)
+    assert guards(made) == ["RedirectChanged"]
+    assert f"back to {evil} besides {here}, {page}" in made.guards[0].message
+    assert guards(plan(_with_redirects(here, evil), before)) == ["RedirectChanged"]
+    for fewer in ((here,), (page,), (page, here)):
+        made = plan(_with_redirects(*fewer), before)
+        assert (guards(made), actions(made)) == ([], [("update", str(PROVIDER))])
+    alone = all_applied(make_desired())
+    assert guards(plan(_with_redirects(here, evil), alone)) == ["RedirectChanged"]
+
+
+def test_a_record_of_an_earlier_version_that_knows_the_first_alone_is_no_change():
+    desired = _with_redirects("http://127.0.0.1/callback", "https://page.example/callback")
+    old = all_applied(desired)
+    seen = old.providers[PROVIDER]
+    assert seen.status is not None
+    earlier = replace(seen, status=replace(seen.status, more_redirect_uris=()))
+    made = plan(desired, replace(old, providers={PROVIDER: earlier}))
+    assert (guards(made), actions(made)) == ([], [])
+
+
 def test_a_redirect_that_nobody_has_consented_through_is_changed_freely():
     before = make_desired(make_provider())
     made = plan(make_desired(_with_redirect("http://127.0.0.1/other")), all_applied(before))
