@@ -21,6 +21,7 @@ from reconciler.errors import clean
 from reconciler.model.desired import Desired, DesiredProvider, Registration
 from reconciler.model.names import Address
 from reconciler.model.observed import Observed, ObservedProvider
+from reconciler.model.state import Reason
 
 _ACTIONS = {
     ProviderAction.REGISTER: Action.REGISTER,
@@ -88,7 +89,7 @@ def _without_secret(
     command = f"reconciler secret set {missing.path} {missing.key}" if missing else "reconciler secret list"
     return Blocked(
         proposed.address,
-        "SecretMissing",
+        Reason.SECRET_MISSING.value,
         f"{proposed.blocked}; put it there, or correct the reference",
         hint=command,
         location=proposed.location,
@@ -110,12 +111,14 @@ def _judged_trust(
     if observed.trust is None:
         why = observed.trust_unreadable or "the settings of trust were not read"
         hint = "give the login's policy read on the data of trust/"
-        return Blocked(provider.address, "NotTrusted", why, hint=hint, location=provider.location), ()
+        return Blocked(
+            provider.address, Reason.NOT_TRUSTED.value, why, hint=hint, location=provider.location
+        ), ()
     reference = observed.refused_references.get(provider.address)
     if reference is not None:
         blocked = Blocked(
             provider.address,
-            "NotTrusted",
+            Reason.NOT_TRUSTED.value,
             reference.message,
             hint=reference.hint,
             code=3,
@@ -127,7 +130,7 @@ def _judged_trust(
         new = sorted({origin for part in decision.change for origin in part.new})
         blocked = Blocked(
             provider.address,
-            "NotTrusted",
+            Reason.NOT_TRUSTED.value,
             decision.message,
             hint=decision.command,
             code=3,
@@ -175,7 +178,7 @@ def _unreadable(address: Address, provider: DesiredProvider | None, seen: Observ
         return None
     return Blocked(
         address,
-        "StoreUnreadable",
+        Reason.STORE_UNREADABLE.value,
         f"the store does not let us read it: {seen.unreadable}",
         hint="give the login's policy read and list on the metadata of this path",
         location=provider.location,

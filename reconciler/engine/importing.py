@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from reconciler.decide.changes import GuardName
 from reconciler.decide.consent_words import not_for_a_person
 from reconciler.decide.digests import account_digests
 from reconciler.decide.grant_end import absolute_end
@@ -87,7 +88,7 @@ def _check_client(account: DesiredAccount, provider: ReadyProvider, *, token: Im
         raise GuardRefused(
             f"{account.address}: the token was given to another client than {provider.desired.address} has",
             hint="import it under the provider of its own client, or let the owner consent",
-            reason="ClientReplaced",
+            reason=GuardName.CLIENT_REPLACED.value,
         )
 
 

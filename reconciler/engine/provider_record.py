@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from reconciler.decide.changes import GuardName
 from reconciler.engine.run import Run
 from reconciler.errors import GuardRefused, StoreUnreachable, WriteUnclear, clean
 from reconciler.model.names import Address
@@ -29,7 +30,7 @@ def check_owner(run: Run, address: Address, *, metadata: KeyMetadata | None) -> 
         raise GuardRefused(
             f"{address} is managed by {clean(found or 'nobody', cap=100)}, not by {ownership_mark(run.owner)}",
             hint="if it is to be ours: --allow-adopt",
-            reason="ForeignOwner",
+            reason=GuardName.FOREIGN_OWNER.value,
         )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.decide.changes import GuardName
 from reconciler.decide.provider_fields import issuer_is_replaced
 from reconciler.engine.credentials import dynamic_credentials, last_good_credentials, static_credentials
 from reconciler.engine.prepare import Prepared, prepare
@@ -55,7 +56,7 @@ def check_replacement(desired: DesiredProvider, status: ProviderStatus, *, optio
         raise GuardRefused(
             f"{desired.address}: IssuerReplaced: its grants come from {clean(status.issuer or 'another server')}",
             hint="if they are to be given up: --allow-issuer-replacement",
-            reason="IssuerReplaced",
+            reason=GuardName.ISSUER_REPLACED.value,
         )
     if status.client_id and status.registration != desired.registration.value:
         _refuse_client(desired, status, "its registration changed kind", options=options)
@@ -115,5 +116,5 @@ def _refuse_client(
         raise GuardRefused(
             f"{desired.address}: ClientReplaced: {why}, and its grants belong to {clean(status.client_id)}",
             hint="if they are to be given up: --allow-client-replacement",
-            reason="ClientReplaced",
+            reason=GuardName.CLIENT_REPLACED.value,
         )

@@ -27,6 +27,7 @@ from reconciler.engine.run import Run
 from reconciler.model.desired import Desired
 from reconciler.model.names import Address, Kind
 from reconciler.model.observed import Observed
+from reconciler.model.state import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ def _not_widened(plan: Plan, address: Address, hit: GuardHit) -> Result:
 def _not_made(change: Change, plan: Plan) -> Result:
     names = ", ".join(guard.name.value for guard in plan.guards)
     why = f"guard {names}" if names else "some manifests are invalid"
-    reason = plan.guards[0].name.value if plan.guards else "ManifestInvalid"
+    reason = plan.guards[0].name.value if plan.guards else Reason.MANIFEST_INVALID.value
     line = f"not done, because of {why}: {change.action.value}: {change.message}"
     return Result(
         change.address, change.action.value, Outcome.SKIPPED, reason, line, location=change.location

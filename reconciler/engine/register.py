@@ -51,6 +51,7 @@ from reconciler.model.desired import DesiredProvider, Registration
 from reconciler.model.observed import ObservedProvider
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.registration import ClientRegistration, IntentKind
+from reconciler.model.state import Reason
 from reconciler.model.status import ProviderStatus
 from reconciler.model.trust import TrustView
 
@@ -106,18 +107,18 @@ def apply_provider(
 
 def failed(change: ProviderChange, problem: ReconcilerError) -> Result:
     """What an error makes of a change."""
-    outcome, reason = Outcome.FAILED, "ProviderNotReady"
+    outcome, reason = Outcome.FAILED, Reason.PROVIDER_NOT_READY.value
     match problem:
         case TrustRefused():
-            outcome, reason = Outcome.REFUSED, "NotTrusted"
+            outcome, reason = Outcome.REFUSED, Reason.NOT_TRUSTED.value
         case GuardRefused():
             outcome, reason = Outcome.REFUSED, problem.reason
         case HeldByAnother() | CasConflict():
             outcome, reason = Outcome.HELD, "HeldByAnother"
         case SecretMissing():
-            reason = "SecretMissing"
+            reason = Reason.SECRET_MISSING.value
         case PathDenied():
-            reason = "StoreUnreadable"
+            reason = Reason.STORE_UNREADABLE.value
         case _:
             pass
     return Result(

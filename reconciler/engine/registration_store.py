@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from reconciler.decide.changes import GuardName
 from reconciler.engine.drive import pause as wait
 from reconciler.engine.run import Run
 from reconciler.errors import (
@@ -68,7 +69,7 @@ def read_record(run: Run, address: Address, *, adopt: bool = False) -> ReadRecor
         raise GuardRefused(
             f"{path} is the record of {clean(record.owner, cap=100)}, not of {ownership_mark(run.owner)}",
             hint="if it is to be ours: --allow-adopt",
-            reason="ForeignOwner",
+            reason=GuardName.FOREIGN_OWNER.value,
         )
     record = replace(record, owner=ownership_mark(run.owner))
     return ReadRecord(record, stored.version, stored.created_time)

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from reconciler.decide.changes import GuardName
 from reconciler.decide.projection import blank_status, in_state
 from reconciler.decide.refresh_effects import GrantRead
 from reconciler.decide.results import Outcome, Result
@@ -43,7 +44,7 @@ def refuse_protected(account: DesiredAccount, *, others: Iterable[tuple[Address,
         raise GuardRefused(
             f"{account.address}: it is protected",
             hint=f"take `protect` out of {account.location}, and reconcile, if it is to be revoked",
-            reason="Protected",
+            reason=GuardName.PROTECTED.value,
         )
     for address, protected in others:
         if protected:
@@ -51,7 +52,7 @@ def refuse_protected(account: DesiredAccount, *, others: Iterable[tuple[Address,
                 f"{account.address}: its provider takes back all that this person granted to the app, "
                 f"and {address} is protected",
                 hint="take its `protect` away, and reconcile, if both are to be revoked",
-                reason="Protected",
+                reason=GuardName.PROTECTED.value,
             )
 
 
@@ -97,7 +98,7 @@ def _checked(run: Run, account: DesiredAccount, read: GrantRead, *, now: datetim
         raise GuardRefused(
             f"{account.address}: it is protected, by what was last applied",
             hint="reconcile first, so that the manifest counts",
-            reason="Protected",
+            reason=GuardName.PROTECTED.value,
         )
     refuse_under_way(run, account.address, read=read, now=now)
     return record
