@@ -11,6 +11,7 @@
     │   ├── PathDenied                  the login lives, this one path is denied
     │   ├── SecretMissing               a reference leads to no secret, or not to that key
     │   ├── RecordInvalid               what the store holds there is not a record of ours
+    │   ├── RecordTooLarge              what was to be stored is more than a record may hold
     │   └── ProviderFailed              the provider did not do what was asked
     │       └── ProviderUnreachable     … and may do so later
     └── StoreError                  8   the store as a whole cannot be used
@@ -109,6 +110,10 @@ class SecretMissing(ObjectFailed):
 
 class RecordInvalid(ObjectFailed):
     """Stored bytes are not a record that this version of the tool reads. Nothing is overwritten."""
+
+
+class RecordTooLarge(ObjectFailed):
+    """No store was asked: it would not take so much, and no waiting makes it less."""
 
 
 class ProviderFailed(ObjectFailed):

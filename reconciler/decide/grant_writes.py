@@ -7,6 +7,8 @@ Rules:
   one (a consent landed meanwhile) ours is dropped and said so;
 - tokens that the provider gave are held in memory while the store does not take them, and tried again until the
   commit deadline by the monotonic clock, logging in again; at least once after any pause, however long we were frozen;
+- what is too large for a record is stored without the access token, which costs no more than another refresh; what is too
+  large even so is told at once, since no waiting makes it less;
 - a record that releases an intent is not worth that: a few tries, then the intent is left to be taken over.
 """
 
@@ -35,7 +37,7 @@ from reconciler.decide.refresh_effects import (
     Written,
     grant_of,
 )
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, RecordTooLarge
 from reconciler.model.grant import Doubt, GrantRecord, Op, Phase
 from reconciler.model.secret import Secret
 
@@ -91,6 +93,11 @@ def commit(
         outcome = yield WriteGrant(record, cas, Step.COMMIT)
         if isinstance(outcome, Written):
             return Stored(record, outcome.version)
+        if isinstance(outcome, StoreTrouble) and isinstance(outcome.error, RecordTooLarge):
+            if record.token_set is None:
+                return NotStored(outcome.error)
+            record = replace(record, token_set=None)
+            continue
         if not isinstance(outcome, StoreTrouble):
             read = yield ReadGrant()
             if isinstance(read, GrantRead):

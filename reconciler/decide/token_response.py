@@ -35,11 +35,12 @@ from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
 from reconciler.model.behaviour import Behaviour, Renewal, ScopeRules
 from reconciler.model.choices import TimeUnit
 from reconciler.model.grant import TokenSet
-from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
+from reconciler.model.limits import KIB, REFRESH_LIMITS, RefreshLimits
 from reconciler.model.secret import Document, Secret
 from reconciler.model.state import ErrorClass, Reason
 
 _LONGEST_KEPT = 512
+_LONGEST_SCOPES = 6 * KIB  # a hundred: they stand in the account's metadata, beside those that were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class TokenError:
     code: str
     """The provider's code, safe to show; '' where there is none."""
     definite: bool
-    """The server refused (or was never reached), so the presented token was surely not spent by this request."""
+    """The server refused (or was never reached): the presented token was surely not spent by this request."""
     message: str
     """Ours, one line: `HTTP 400 invalid_grant`."""
     retry_after: timedelta | None = None
@@ -259,11 +260,13 @@ def _scope(document: Mapping[str, Any], behaviour: Behaviour, warnings: list[str
         return None
     if isinstance(value, str):
         separator = behaviour.scopes.separator
-        items: list[Any] = (value if separator.isspace() else value.replace(separator, " ")).split()
-    else:
-        items = value if isinstance(value, list) else [None]
+        value = (value if separator.isspace() else value.replace(separator, " ")).split()
+    items: list[Any] = value if isinstance(value, list) else [None]
     if not all(isinstance(item, str) and is_sendable_token(item) for item in items):
         warnings.append("the answer's scope is unreadable: what was requested is assumed")
+        return None
+    if sum(len(item) + 1 for item in items) > _LONGEST_SCOPES:
+        warnings.append("the answer's scope is too long: what was requested is assumed")
         return None
     if any(is_given_as_token(item, document, behaviour.response) for item in items):
         warnings.append("the answer gives a token as its scope: what was requested is assumed")

@@ -1,7 +1,7 @@
 """Texts in KV v2 custom_metadata: how a projection fits into 64 keys of 1 to 512 printable characters.
 
 Rules:
-- an empty text is left out; a longer one is split over `key`, `key.1`, `key.2` …;
+- an empty text is left out; one of more than 512 bytes is split over `key`, `key.1`, `key.2` …, and cut after 16 of them;
 - unprintable characters are replaced, since the store refuses them;
 - reading never raises: what is malformed reads as absent.
 """
@@ -13,9 +13,12 @@ from datetime import datetime, timedelta
 
 from reconciler.errors import clean
 from reconciler.model.duration import format_instant, parse_instant
-from reconciler.model.limits import METADATA_VALUE_CHARS
+from reconciler.model.limits import METADATA_VALUE_BYTES
 
 MANAGED_BY = "managed-by"
+_MOST_PARTS = 16
+_CONTINUES = 0x80
+"""The first two bits of a byte that is not the first of its character (RFC 3629 §3)."""
 
 
 def ownership_mark(owner: str) -> str:
@@ -24,14 +27,29 @@ def ownership_mark(owner: str) -> str:
 
 
 def split_metadata(texts: Mapping[str, str]) -> dict[str, str]:
-    """Texts as custom_metadata: empty ones left out, unprintable characters replaced, long ones split at 512."""
+    """Texts as custom_metadata: empty ones left out, unprintable characters replaced, long ones split at 512 bytes."""
     result: dict[str, str] = {}
     for key, text in texts.items():
-        shown = clean(text, cap=16 * METADATA_VALUE_CHARS)
-        for index in range(0, len(shown), METADATA_VALUE_CHARS):
-            name = key if index == 0 else f"{key}.{index // METADATA_VALUE_CHARS}"
-            result[name] = shown[index : index + METADATA_VALUE_CHARS]
+        shown = clean(text, cap=_MOST_PARTS * METADATA_VALUE_BYTES)
+        if len(shown) <= METADATA_VALUE_BYTES and shown.isascii():
+            parts = [shown] if shown else []  # nearly always so
+        else:
+            parts = _parts(shown)[:_MOST_PARTS]
+        for index, part in enumerate(parts):
+            result[key if index == 0 else f"{key}.{index}"] = part
     return result
+
+
+def _parts(text: str) -> list[str]:
+    """Of at most 512 bytes each, no character cut in two."""
+    encoded, parts, at = text.encode(), [], 0
+    while at < len(encoded):
+        end = min(at + METADATA_VALUE_BYTES, len(encoded))
+        while end < len(encoded) and encoded[end] & 0xC0 == _CONTINUES:
+            end -= 1
+        parts.append(encoded[at:end].decode())
+        at = end
+    return parts
 
 
 def join_metadata(custom: Mapping[str, str]) -> dict[str, str]:

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from reconciler.errors import ObjectFailed
-from reconciler.model.limits import ANSWER_LIMITS, METADATA_KEYS, METADATA_VALUE_CHARS
+from reconciler.errors import ObjectFailed, RecordTooLarge
+from reconciler.model.limits import ANSWER_LIMITS, METADATA_KEYS, METADATA_VALUE_BYTES
 from reconciler.model.secret import Document
 
 METADATA_KEY_BYTES = 128
@@ -82,13 +82,13 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 
 
 def encode_record(path: object, document: Document) -> bytes:
-    """The JSON bytes of a record. ObjectFailed where it is too large, or holds what JSON cannot carry."""
+    """The JSON bytes of a record. RecordTooLarge; ObjectFailed where it holds what JSON cannot carry."""
     try:
         encoded = _CANONICAL.encode(document.plain()).encode()
     except (TypeError, ValueError):
         raise ObjectFailed(f"{path}: the record holds something that JSON cannot carry") from None
     if len(encoded) > ANSWER_LIMITS.record_bytes:
-        raise ObjectFailed(
+        raise RecordTooLarge(
             f"{path}: the record has {len(encoded)} bytes, the most that is stored is {ANSWER_LIMITS.record_bytes}"
         )
     return encoded
@@ -101,9 +101,9 @@ def check_custom(path: object, custom: Mapping[str, str]) -> None:
     for key, value in custom.items():
         if not 1 <= len(key.encode("utf-8", "surrogatepass")) <= METADATA_KEY_BYTES or not key.isprintable():
             raise ObjectFailed(f"{path}: a metadata key is empty, too long or not printable")
-        if not 1 <= len(value.encode("utf-8", "surrogatepass")) <= METADATA_VALUE_CHARS:
+        if not 1 <= len(value.encode("utf-8", "surrogatepass")) <= METADATA_VALUE_BYTES:
             raise ObjectFailed(
-                f"{path}: metadata {key!r} is empty or longer than {METADATA_VALUE_CHARS} bytes"
+                f"{path}: metadata {key!r} is empty or longer than {METADATA_VALUE_BYTES} bytes"
             )
         if not value.isprintable():
             raise ObjectFailed(f"{path}: metadata {key!r} is not printable")

@@ -65,6 +65,42 @@ def test_an_odd_answer_that_carries_a_new_refresh_token_is_committed(broken):
     assert world.is_served(drive)
 
 
+def test_scopes_without_end_cost_neither_the_refresh_token_nor_the_metadata():
+    """Together they would be more than a record may hold, and more than metadata holds of one thing."""
+    world, drive = due()
+    world.server.extra = {"scope": " ".join(f"scope-{n}" for n in range(11_000))}
+    result = world.refresh_one()
+    assert (result.outcome, result.code) == ("done", 0)
+    assert "the answer's scope is too long" in result.warnings[0]
+    assert world.is_intact(drive)
+    assert world.grant(drive).scopes == drive.scopes
+
+
+def test_a_token_set_that_is_too_large_for_a_record_is_stored_without_its_access_token():
+    world, drive = due()
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    access, refresh = '"' * 50_000, "\x07" * 30_000  # twice and six times as long in JSON
+    body = f"access_token={access}&refresh_token={refresh}"
+    world.server.faults.append(answer(200, body.encode(), form))
+    result = world.refresh_one()
+    assert result.outcome == "done"
+    assert world.token_of(drive).reveal() == refresh
+    assert world.published(drive) == access
+
+
+def test_what_no_record_can_hold_is_told_at_once_and_holds_no_thread():
+    world, drive = due()
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    large = "\x07" * 120_000  # six times as long in JSON
+    world.server.faults.append(answer(200, f"access_token=a&refresh_token={large}".encode(), form))
+    before = world.clock.monotonic()
+    result = world.refresh_one()
+    assert result.outcome == "failed"
+    assert "the record has" in result.message
+    assert world.clock.monotonic() - before < 60
+    assert world.token_of(drive) is not None
+
+
 def test_an_error_answer_that_carries_a_new_refresh_token_is_committed():
     world, drive = due()
     rotated = world.server.family(world.token_of(drive))
