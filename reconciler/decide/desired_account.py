@@ -15,6 +15,7 @@ from reconciler.decide.former_names import previous_addresses
 from reconciler.decide.scope_rules import requested_scopes, scope_findings
 from reconciler.model.behaviour import ClientAuth, IdentitySource
 from reconciler.model.desired import DesiredAccount, DesiredProvider, Registration
+from reconciler.model.limits import SCOPES_BYTES
 from reconciler.model.manifest import AccountDocument, AccountSpec
 from reconciler.model.names import Address, provider_address
 from reconciler.model.state import GrantType
@@ -187,5 +188,11 @@ def _scopes(
         complaints.at_first(
             [("spec", "scopes"), ("spec", "provider")],
             f"{len(scopes)} scopes{note}: {provider.address} takes at most {rules.max_count}",
+        )
+    if (size := len(" ".join(scopes))) > SCOPES_BYTES:
+        # A record cut short would never say that all of them were asked for.
+        complaints.at_first(
+            [("spec", "scopes"), ("spec", "provider")],
+            f"{len(scopes)} scopes are {size} bytes together: the store's metadata holds {SCOPES_BYTES}",
         )
     return scopes, added

@@ -35,12 +35,11 @@ from reconciler.model.answer import HttpAnswer, Loss, NoAnswer, Outcome
 from reconciler.model.behaviour import Behaviour, Renewal, ScopeRules
 from reconciler.model.choices import TimeUnit
 from reconciler.model.grant import TokenSet
-from reconciler.model.limits import KIB, REFRESH_LIMITS, RefreshLimits
+from reconciler.model.limits import REFRESH_LIMITS, SCOPES_BYTES, RefreshLimits
 from reconciler.model.secret import Document, Secret
 from reconciler.model.state import ErrorClass, Reason
 
 _LONGEST_KEPT = 512
-_LONGEST_SCOPES = 6 * KIB  # a hundred: they stand in the account's metadata, beside those that were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +264,7 @@ def _scope(document: Mapping[str, Any], behaviour: Behaviour, warnings: list[str
     if not all(isinstance(item, str) and is_sendable_token(item) for item in items):
         warnings.append("the answer's scope is unreadable: what was requested is assumed")
         return None
-    if sum(len(item) + 1 for item in items) > _LONGEST_SCOPES:
+    if len(" ".join(items)) > SCOPES_BYTES:
         warnings.append("the answer's scope is too long: what was requested is assumed")
         return None
     if any(is_given_as_token(item, document, behaviour.response) for item in items):

@@ -27,6 +27,7 @@ from reconciler.errors import (
     ObjectFailed,
     ReconcilerError,
     RecordInvalid,
+    RecordTooLarge,
     WriteUnclear,
     clean,
 )
@@ -190,7 +191,7 @@ def _commit(run: Run, account: Address, record: GrantRecord, *, onto: int | None
             if conflicts < _MAX_CONFLICTS:
                 continue
             error = HeldByAnother(f"{account}: others keep writing there")
-        except HeldByAnother:
+        except (HeldByAnother, RecordTooLarge):
             raise
         except WriteUnclear:
             pass

@@ -60,5 +60,9 @@ REFRESH_LIMITS = RefreshLimits()
 
 METADATA_KEYS = 64
 METADATA_VALUE_BYTES = 512
+METADATA_TEXT_PARTS = 16
+"""Keys over which one long text is split."""
+SCOPES_BYTES = METADATA_TEXT_PARTS * METADATA_VALUE_BYTES
+"""Of all scopes of an account, with the spaces between them: what was asked for is compared with what was recorded."""
 GRANT_VERSIONS_KEPT = 10
 TOKEN_VERSIONS_KEPT = 3

@@ -13,10 +13,9 @@ from datetime import datetime, timedelta
 
 from reconciler.errors import clean
 from reconciler.model.duration import format_instant, parse_instant
-from reconciler.model.limits import METADATA_VALUE_BYTES
+from reconciler.model.limits import METADATA_TEXT_PARTS, METADATA_VALUE_BYTES
 
 MANAGED_BY = "managed-by"
-_MOST_PARTS = 16
 _CONTINUES = 0x80
 """The first two bits of a byte that is not the first of its character (RFC 3629 §3)."""
 
@@ -30,11 +29,11 @@ def split_metadata(texts: Mapping[str, str]) -> dict[str, str]:
     """Texts as custom_metadata: empty ones left out, unprintable characters replaced, long ones split at 512 bytes."""
     result: dict[str, str] = {}
     for key, text in texts.items():
-        shown = clean(text, cap=_MOST_PARTS * METADATA_VALUE_BYTES)
+        shown = clean(text, cap=METADATA_TEXT_PARTS * METADATA_VALUE_BYTES)
         if len(shown) <= METADATA_VALUE_BYTES and shown.isascii():
             parts = [shown] if shown else []  # nearly always so
         else:
-            parts = _parts(shown)[:_MOST_PARTS]
+            parts = _parts(shown)[:METADATA_TEXT_PARTS]
         for index, part in enumerate(parts):
             result[key if index == 0 else f"{key}.{index}"] = part
     return result

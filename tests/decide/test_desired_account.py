@@ -47,6 +47,15 @@ def test_an_account_without_scopes_has_its_providers():
     assert only_account(MICROSOFT, account("provider: ms\nscopes: []")).scopes == ("offline_access",)
 
 
+def test_more_scopes_than_can_be_recorded_are_refused_before_anybody_is_asked_for_them():
+    def of(count: int) -> str:
+        return account(f"provider: ms\nscopes: [{', '.join(f'scope-{n:04}' for n in range(count))}]")
+
+    assert not declare(MICROSOFT, of(700)).problems
+    (problem,) = said(declare(MICROSOFT, of(800)))
+    assert "801 scopes are 8814 bytes together" in problem
+
+
 def test_a_provider_of_another_namespace_must_allow_this_one():
     shared = google(more="allowNamespaces: [sales]")
     assert not declare(shared, account("provider: default/google", namespace="sales")).problems
