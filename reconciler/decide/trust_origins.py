@@ -14,27 +14,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from reconciler.decide.provider_fields import declared_endpoints
+from reconciler.decide.provider_fields import ENDPOINT_NAMES, declared_endpoints
 from reconciler.model.behaviour import Behaviour, Parameter
 from reconciler.model.desired import DesiredProvider, Registration
 from reconciler.model.endpoint import Origin, parse_origin, parse_url
 from reconciler.model.names import Address
 
-CREDENTIAL_ROLES = (
-    "token",
-    "refresh",
-    "revocation",
-    "introspection",
-    "userinfo",
-    "exchange",
-    "probe",
-    "registration",
-    "device_authorization",
-    "pushed_authorization_request",
-)
-"""Endpoints that a credential or a token is sent to, by their field's name."""
 SHOWN_ROLES = ("authorization",)
 """Endpoints that count alike, since a person or `request` is sent there in the provider's name."""
+_PUBLIC_ROLES = ("jwks",)
+"""Only read, by anybody."""
+CREDENTIAL_ROLES = tuple(name for name in ENDPOINT_NAMES if name not in (*SHOWN_ROLES, *_PUBLIC_ROLES))
+"""All others, by their field's name: a credential or a token is sent there. A new endpoint counts until it is public."""
 
 _AUTHORITY = re.compile(r"https://([^/?#]+)")
 _PLACE = re.compile(r"\{([^{}]*)\}")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.decide.provider_fields import ENDPOINT_NAMES
 from reconciler.decide.trust import (
     BindNow,
     BoundAlready,
@@ -99,6 +100,10 @@ def test_every_origin_that_a_token_or_a_person_is_sent_to_counts():
     provider = make_provider(behaviour=behaviour(endpoints=urls, api_origins=["https://api.example"]))
     hosts = {found.host for found in origins_of(provider, {}).values()}
     assert hosts == {f"{name.replace('_', '-')}.example" for name in urls if name != "jwks"} | {"api.example"}
+
+
+def test_every_endpoint_that_can_be_declared_is_known_by_name():
+    assert sorted(ENDPOINT_NAMES) == sorted(Endpoints.model_fields)
 
 
 def test_the_registration_endpoint_of_a_static_client_is_sent_nothing_and_does_not_count():

@@ -18,6 +18,7 @@ from reconciler.engine.secret_reader import SecretReader
 from reconciler.engine.trust import trust
 from reconciler.model.answer import Loss, NoAnswer
 from reconciler.model.answer import Outcome as HttpOutcome
+from reconciler.model.behaviour import Endpoints
 from reconciler.model.desired import DesiredClient, DesiredProvider
 from reconciler.model.endpoint import parse_origin, parse_url
 from reconciler.model.names import provider_address
@@ -73,19 +74,11 @@ def secret_of(path: str, **other: Any) -> DesiredProvider:
     )
 
 
-CREDENTIAL_ROLES = [
-    "token",
-    "refresh",
-    "revocation",
-    "introspection",
-    "userinfo",
-    "device_authorization",
-    "pushed_authorization_request",
-    "authorization",
-]
+ENDPOINTS = sorted(set(Endpoints.model_fields) - {"registration", "jwks"})
+"""All that a static client has, whenever somebody adds one; whoever reads public keys is told nothing."""
 
 
-@pytest.mark.parametrize("role", CREDENTIAL_ROLES)
+@pytest.mark.parametrize("role", ENDPOINTS)
 def test_an_endpoint_that_moves_to_another_origin_is_refused(world: RegisteringWorld, role: str):
     refused(world, with_endpoint(role))
 
