@@ -1,7 +1,6 @@
 """`reconciler sandbox`: the same command line as `python -m reconciler.sandbox`, which owns its options.
 
-`--like NAME` alone is ours: the sandbox knows no base providers, so a base of the catalogue, or of your own manifests, is
-told to it in its own words.
+`--like NAME` alone is ours: the sandbox knows no base providers, so a base of the catalogue is told to it in its own words.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def sandbox(arguments: tuple[str, ...], like: str | None) -> int:
 
         given += ["--likeness", json.dumps(likeness(like, _base(like)))]
     try:
-        return main(given)
+        return main(given, program="reconciler sandbox")
     except SystemExit as stopped:
         # argparse ends with 2 where it has already said what is wrong; that number means something else here.
         return UsageError.exit_code if stopped.code == 2 else int(stopped.code or 0)

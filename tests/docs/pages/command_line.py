@@ -6,6 +6,7 @@ import click
 
 from reconciler.cli.main import ALIASES, SUMMARIES, VERBS, cli
 from reconciler.cli.options import CONTEXT_SETTINGS
+from reconciler.cli.verb_sandbox import sandbox
 from reconciler.sandbox.__main__ import _parser
 from tests.docs.pages.environment import commands
 from tests.docs.pages.markdown import block, code, page, table
@@ -57,11 +58,12 @@ def _help(name: str, command: click.Command) -> str:
 
 def _sandbox_section() -> str:
     """The sandbox is a program of its own and owns its options; how argparse lays them out depends on Python's version."""
-    rows = []
+    like = next(param for param in sandbox.params if isinstance(param, click.Option))
+    rows = [(code("--like"), "", like.help or "")]
     for action in _parser()._actions:
-        if isinstance(action, argparse._HelpAction):
+        if isinstance(action, argparse._HelpAction) or action.help == argparse.SUPPRESS:
             continue
-        default = "" if action.default in (None, False) else code(action.default)
+        default = "" if action.default in (None, False, []) else code(action.default)
         choices = "" if action.choices is None else "one of " + ", ".join(code(one) for one in action.choices)
         words = "; ".join(part for part in (action.help or "", choices) if part)
         rows.append((code(action.option_strings[-1]), default, words))
