@@ -53,7 +53,12 @@ class Checking:
             found = []
             for account in accounts:
                 if account in plan.views and plan.views[account].known:
-                    one = check_account(plan.views[account], plan.healths[account], self.wanted)
+                    one = check_account(
+                        plan.views[account],
+                        plan.healths[account],
+                        self.wanted,
+                        restored=self.session.settings.frozen,
+                    )
                 else:
                     seen_one = observe_account(store, layout, account, single_use=False)
                     one = check_recorded(seen_one, self.wanted, now=observed.now)

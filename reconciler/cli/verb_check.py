@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import DURATION, common_flags, flag, manifests_flag, output_flag
+from reconciler.cli.options import DURATION, common_flags, flag, frozen_flag, manifests_flag, output_flag
 
 
 @click.command(short_help="Tell whether accounts are fit for work.")
@@ -16,6 +16,7 @@ from reconciler.cli.options import DURATION, common_flags, flag, manifests_flag,
 @flag("--min-valid", type=DURATION, help="The token must live this long yet, like 30m.")
 @flag("--scopes", metavar="A,B", help="These scopes must have been granted.")
 @flag("--live", is_flag=True, help="Also ask the provider whether it accepts the token.")
+@frozen_flag
 @manifests_flag
 @output_flag("text", "json")
 @common_flags

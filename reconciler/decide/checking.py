@@ -4,7 +4,8 @@ Rules:
 - what counts is the published token; an incident of the provider, a refresh under way or an unclear one spoils nothing
   while the token lives for as long as it is needed;
 - only a person's absence is told as such (5); what waits, is unknown, suspended or dead is not fit either (4);
-- a date that will need a person is a remark, until it falls within the time that was asked for;
+- a date that will need a person is a remark, until it falls within the time that was asked for; so is a refresh token that
+  is held back since a restore, until the token lives too short, and then only a person helps;
 - scopes are compared with what was granted, in the base's own spelling; what a server does not tell is taken as asked for.
 Pure; `now` is the store's clock. Where there are no manifests, what the store recorded last is all that is known.
 """
@@ -18,7 +19,9 @@ from enum import StrEnum
 
 from reconciler.decide.account_view import AccountView
 from reconciler.decide.attention import account_remedy
+from reconciler.decide.frozen import is_frozen
 from reconciler.decide.health import Health
+from reconciler.decide.refresh_results import frozen_hint, frozen_words
 from reconciler.decide.remedy import remedy_for
 from reconciler.errors import clean
 from reconciler.model.answer import NoAnswer, Outcome
@@ -71,8 +74,10 @@ class Check:
 _UNKEPT = frozenset({AccountState.SUSPENDED, AccountState.ORPHANED, AccountState.UNKNOWN})
 
 
-def check_account(view: AccountView, health: Health, wanted: Wanted) -> Check:
-    """By manifest and metadata, as `plan` and `status` judge it."""
+def check_account(
+    view: AccountView, health: Health, wanted: Wanted, *, restored: datetime | None = None
+) -> Check:
+    """By manifest and metadata, as `plan` and `status` judge it. `restored`: when the store was, from a snapshot."""
     rules = view.provider.behaviour.scopes if view.provider else ScopeRules()
     granted = health.granted_scopes or (view.status.requested_scopes if view.status else ())
     found = Check(
@@ -89,7 +94,16 @@ def check_account(view: AccountView, health: Health, wanted: Wanted) -> Check:
     ends_within = health.state is AccountState.EXPIRING and (
         health.by is None or health.by - view.now < wanted.min_valid
     )
-    return _judged(found, wanted, now=view.now, by_person=asks or ends_within)
+    asked = view.account.scopes if view.account else ()
+    return _judged(
+        found,
+        wanted,
+        now=view.now,
+        by_person=asks or ends_within,
+        life=view.status.lifetime if view.status else None,
+        frozen="" if restored is None or not is_frozen(view, restored=restored) else frozen_words(restored),
+        unasked=missing_scopes(found.missing, asked, rules=rules) if view.account else (),
+    )
 
 
 def check_recorded(observed: ObservedAccount, wanted: Wanted, *, now: datetime) -> Check:
@@ -116,14 +130,27 @@ def check_recorded(observed: ObservedAccount, wanted: Wanted, *, now: datetime) 
         command=remedy.command,
     )
     by_person = status.state in NEEDS_PERSON and status.state is not AccountState.EXPIRING
-    return _judged(found, wanted, now=now, by_person=by_person)
+    return _judged(found, wanted, now=now, by_person=by_person, life=life)
 
 
-def _judged(found: Check, wanted: Wanted, *, now: datetime, by_person: bool) -> Check:
+def _judged(
+    found: Check,
+    wanted: Wanted,
+    *,
+    now: datetime,
+    by_person: bool,
+    life: timedelta | None,
+    frozen: str = "",
+    unasked: tuple[str, ...] = (),
+) -> Check:
+    """`frozen`: why nothing will be refreshed, '' where it will. `unasked`: of what is missing, what no consent would ask for."""
     if by_person:
         return replace(found, code=PERSON, message=f"needs a person: {found.message}")
     if found.state in _UNKEPT:
         return replace(found, code=UNFIT)
+    if unasked:
+        words = f"not granted, and not asked for by the manifest: {clean(' '.join(unasked), cap=400)}"
+        return replace(found, code=PERSON, message=f"needs a person: {words}", command="")
     if found.missing:
         return replace(
             found,
@@ -132,6 +159,8 @@ def _judged(found: Check, wanted: Wanted, *, now: datetime, by_person: bool) -> 
             command=f"reconciler consent {found.address.short}",
         )
     left = timedelta(0) if found.expires_at is None else found.expires_at - now
+    if frozen:
+        return _frozen(found, wanted, left=left, why=frozen)
     if left <= timedelta(0):
         dead = (
             "no token is published"
@@ -141,14 +170,24 @@ def _judged(found: Check, wanted: Wanted, *, now: datetime, by_person: bool) -> 
         why = "" if found.state in (AccountState.READY, AccountState.EXPIRED) else f": {found.message}"
         return replace(found, code=UNFIT, message=f"{dead}{why}")
     if left < wanted.min_valid:
-        return replace(
-            found,
-            code=UNFIT,
-            message=f"{format_rough(left)} left, and {format_rough(wanted.min_valid)} are asked for",
-            command=f"reconciler token {found.address.short} --min-valid {_minutes(wanted.min_valid)}",
-        )
+        words = f"{format_rough(left)} left, and {format_rough(wanted.min_valid)} are asked for"
+        if life is not None and life < wanted.min_valid:
+            return replace(
+                found, code=UNFIT, message=f"{words}; a fresh one lives {format_rough(life)}", command=""
+            )
+        command = f"reconciler token {found.address.short} --min-valid {_minutes(wanted.min_valid)}"
+        return replace(found, code=UNFIT, message=words, command=command)
     remark = "" if found.state in (AccountState.READY, AccountState.REFRESH_DUE) else f"; {found.message}"
     return replace(found, message=f"{format_rough(left)} left{remark}", command="")
+
+
+def _frozen(found: Check, wanted: Wanted, *, left: timedelta, why: str) -> Check:
+    """It lives as long as its token does: nothing is refreshed until a person has consented."""
+    command = frozen_hint(found.address)
+    if left > timedelta(0) and left >= wanted.min_valid:
+        return replace(found, message=f"{format_rough(left)} left; {why}", command=command)
+    words = f"{format_rough(left)} left" if left > timedelta(0) else "no token lives"
+    return replace(found, code=PERSON, message=f"needs a person: {words}; {why}", command=command)
 
 
 def with_answer(found: Check, live: Live, why: str) -> Check:

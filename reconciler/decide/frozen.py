@@ -72,4 +72,5 @@ def told_frozen(report: AccountReport, *, root: str, restored: datetime) -> Acco
         health=replace(report.health, message=f"{report.health.message}; {frozen_words(restored)}"),
         remedy=REMEDY,
         command=at_root(frozen_hint(report.address), root=root),
+        frozen=True,
     )

@@ -60,6 +60,8 @@ class AccountReport:
     conditions: tuple[Condition, ...]
     location: Location | None
     origin: GrantOrigin | None = None
+    frozen: bool = False
+    """Its refresh token is held back since the store was restored; the message says so too."""
 
     @property
     def address(self) -> Address:

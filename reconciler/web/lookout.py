@@ -139,7 +139,7 @@ class Lookout:
         )
         back, store = self._back, self._back.run.store
         observed = back.tighten(observe(store, back.run.layout, alone, jobs=back.jobs, accounts={address}))
-        status = make_status(alone, observed, back.options)
+        status = make_status(alone, observed, back.options, frozen=back.run.frozen)
         report = next((found for found in status.accounts if found.address == address), None)
         if report is None:
             return None
@@ -225,7 +225,7 @@ class Lookout:
     def _look(self, desired: Desired) -> View:
         back = self._back
         observed = back.tighten(observe(back.run.store, back.run.layout, desired, jobs=back.jobs))
-        status = make_status(desired, observed, back.options)
+        status = make_status(desired, observed, back.options, frozen=back.run.frozen)
         return View(desired, status, make_rows(status, desired), back.run.clock.now())
 
     def _plan_next(self, started: float) -> None:

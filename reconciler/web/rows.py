@@ -14,7 +14,7 @@ from reconciler.decide.status_view import AccountReport, StatusReport
 from reconciler.model.desired import Desired, DesiredAccount
 from reconciler.model.names import Address
 from reconciler.model.state import AccountState, Reason
-from reconciler.web.words import Headline, headline
+from reconciler.web.words import Headline, headline, with_frozen
 
 S = AccountState
 
@@ -52,7 +52,8 @@ class Row:
         return f"/accounts/{self.address.namespace}/{self.address.name}"
 
     def headline(self, now: datetime) -> Headline:
-        return headline(self.report.health, now)
+        said = headline(self.report.health, now)
+        return said if not self.report.frozen else with_frozen(said, self.report.health)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def make_row(report: AccountReport, account: DesiredAccount | None) -> Row:
     provider_name = report.provider.rpartition("/")[2] or "—"
     words = (report.address.short, report.provider, report.owner, report.description, health.reason.value)
     person = account is not None and account.grant.needs_person and not account.suspend
-    asks = health.state in _ASKS or health.reason is Reason.MANUAL_EXPIRY
+    asks = health.state in _ASKS or health.reason is Reason.MANUAL_EXPIRY or report.frozen
     return Row(
         report=report,
         address=report.address,
@@ -140,7 +141,7 @@ def make_rows(status: StatusReport, desired: Desired) -> tuple[Row, ...]:
         state = row.report.health.state
         if row.needs_person:
             return 0, order.get(row.address, len(order)), row.address
-        return (1 if state in _TROUBLE else 2), 0, row.address
+        return (1 if state in _TROUBLE or row.report.frozen else 2), 0, row.address
 
     rows = (make_row(report, desired.accounts.get(report.address)) for report in status.accounts)
     return tuple(sorted(rows, key=rank))

@@ -17,7 +17,7 @@ from reconciler.web.pages import Refused, address_with, check_rate, show, the_vi
 from reconciler.web.rows import NEEDS_YOU, WITHIN_DAYS, page_of, read_query, select
 from reconciler.web.scopes import scope_lines
 from reconciler.web.site_parts import Site
-from reconciler.web.words import STATE_WORDS, headline, summary
+from reconciler.web.words import STATE_WORDS, summary
 
 _MOST_CHOICES = 200
 
@@ -96,7 +96,7 @@ def _account(site: Site, namespace: str, name: str) -> Response:
         row=close.row,
         report=report,
         health=report.health,
-        headline=headline(report.health, site.now()),
+        headline=close.row.headline(site.now()),
         recorded=status.status if status else None,
         scopes=scope_lines(close),
         history=history_of(close),

@@ -110,6 +110,13 @@ def headline(health: Health, now: datetime) -> Headline:
             return Headline(Tone.QUIET, _because(health) if health.state is S.UNKNOWN else words)
 
 
+def with_frozen(said: Headline, health: Health) -> Headline:
+    """Of an account that is not refreshed since the store was restored: good while its token lives, and then no more."""
+    words = "Expired" if health.state is S.EXPIRED else said.words
+    tone = Tone.SOON if said.tone is Tone.GOOD else said.tone
+    return Headline(tone, f"{words}; the store was restored: connect again")
+
+
 def short_reason(reason: Reason) -> str:
     """One clause, without dates and names."""
     return _SHORT.get(reason) or REMEDIES[reason].what

@@ -43,7 +43,21 @@ def test_the_token_must_live_for_as_long_as_is_asked_for(settled: Town, asked: s
     said = settled.desk.run("check", "crm", "--min-valid", asked, expect=code)
     if code:
         assert "59 min left, and 2 h are asked for" in said.out
-        assert "run    reconciler token sales/crm --min-valid 120m" in said.out
+        assert "a fresh one lives 59 min" in said.out
+        assert "run  " not in said.out  # no refresh could bring what no token has
+
+
+def test_a_token_that_a_refresh_would_make_live_long_enough_is_told_the_command_for_it(settled: Town):
+    settled.age("crm", seconds=2400)
+    said = settled.desk.run("check", "crm", "--min-valid", "30m", expect=4)
+    assert "run    reconciler token sales/crm --min-valid 30m" in said.out
+    settled.desk.run("token", "sales/crm", "--min-valid", "30m", expect=0)
+
+
+def test_scopes_that_the_manifest_does_not_ask_for_are_no_matter_of_a_consent(settled: Town):
+    said = settled.desk.run("check", "crm", "--scopes", "calendar,profile", expect=5)
+    assert "needs a person: not granted, and not asked for by the manifest: calendar" in said.out
+    assert "run  " not in said.out
 
 
 def test_a_dead_token_is_exit_4(settled: Town):

@@ -51,3 +51,21 @@ def test_a_status_tells_every_frozen_account_and_what_ends_it(settled: Town):
     assert "frozen" in settled.desk.run("status", "--frozen", SOON, expect=0).out
     assert "frozen" not in str(crm(RECONCILER_FROZEN=LONG_AGO))
     assert "frozen" not in str(crm())
+
+
+def test_a_check_says_of_a_frozen_account_how_long_it_lasts_and_what_ends_it(settled: Town):
+    fit = settled.desk.run("check", "crm", "--frozen", SOON, "-o", "json", expect=0).json["checks"][0]
+    assert "left; frozen: its refresh token was stored before 2100-01-01" in fit["message"]
+    assert (fit["fit"], fit["command"]) == (True, "reconciler consent sales/crm")
+    assert "frozen" not in settled.desk.run("check", "crm", "--frozen", LONG_AGO, expect=0).out
+
+
+@pytest.mark.parametrize("flags", [("--min-valid", "30m"), ()])
+def test_a_frozen_account_that_lives_too_short_needs_a_person_and_no_refresh(
+    settled: Town, flags: tuple[str, ...]
+):
+    settled.age("crm", seconds=3400 if flags else 3700)
+    said = settled.desk.run("check", "crm", *flags, expect=5, RECONCILER_FROZEN=SOON)
+    assert "needs a person" in said.out
+    assert "run    reconciler consent sales/crm" in said.out
+    assert settled.desk.run("check", "crm", *flags, expect=4).code == 4

@@ -337,3 +337,29 @@ def test_a_store_that_fails_later_leaves_the_last_look_and_says_how_old_it_is(
     site.lookout.look_again()
     site.lookout.tick()
     assert "could not be read" not in site.visit().get("/").text
+
+
+# ------------------------------------------------------------------------------------------- after the store was restored
+
+
+def test_an_account_that_is_held_back_since_a_restore_says_so_and_has_a_button(town: Town):
+    town.settle("crm")
+    with opened(town.desk, frozen=datetime(2100, 1, 1, tzinfo=UTC)) as world:
+        visit = world.visit()
+        listed = visit.get("/").text
+        assert re.search(r"Good until [^<]*; the store was restored: connect again", listed)
+        assert 'href="/accounts/sales/crm/connect"' in listed
+        one = visit.get("/accounts/sales/crm").text
+        assert "frozen: its refresh token was stored before 2100-01-01" in one
+        assert "Connect again" in one
+    with opened(town.desk) as world:
+        assert "the store was restored" not in world.visit().get("/").text
+
+
+def test_a_dead_account_that_is_held_back_is_not_said_to_be_due(town: Town):
+    town.settle("crm")
+    town.age("crm", seconds=3700)
+    with opened(town.desk, frozen=datetime(2100, 1, 1, tzinfo=UTC)) as world:
+        listed = world.visit().get("/").text
+        assert "Expired; the store was restored: connect again" in listed
+        assert "a refresh is due" not in listed
