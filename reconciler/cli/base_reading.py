@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reconciler.adapters.manifest_catalogue import load_catalogue, shipped_document, without_base
 from reconciler.adapters.manifests import load
+from reconciler.cli.options import was_typed
 from reconciler.decide.desired import resolve_bases
 from reconciler.errors import ManifestError, UsageError, clean
 from reconciler.model.behaviour import Behaviour
@@ -36,8 +37,8 @@ def one_base(name: str, manifests: str) -> NamedBase:
 
 
 def _declared(manifests: str) -> Mapping[Address, Behaviour]:
-    """None where the folder is not there: a base can be looked up anywhere."""
-    if not Path(manifests).exists():
+    """None where the usual folder is not there: a base can be looked up anywhere."""
+    if not was_typed("manifests") and not Path(manifests).exists():
         return {}
     bases, problems = resolve_bases(load(Path(manifests)), load_catalogue())
     if problems:

@@ -20,6 +20,7 @@ from reconciler.adapters.http import HttpClient
 from reconciler.adapters.manifest_catalogue import load_catalogue
 from reconciler.adapters.manifests import load_text
 from reconciler.cli.base_reading import one_base
+from reconciler.cli.base_words import not_like_that, refuse_contradictions, said_of_the_server
 from reconciler.cli.calling import make_client, make_run
 from reconciler.cli.session import Session
 from reconciler.cli.verb_secret import secret_value
@@ -30,7 +31,7 @@ from reconciler.decide.trust import permit
 from reconciler.decide.trust_origins import origins_of, shipped_origins
 from reconciler.engine.conformance import Trial
 from reconciler.engine.discover import fetch_metadata, find_endpoints
-from reconciler.errors import ManifestError, NeedsPerson, TrustRefused, UsageError, clean
+from reconciler.errors import NeedsPerson, TrustRefused, UsageError, clean
 from reconciler.model.behaviour import Behaviour, ClientAuth, Endpoints
 from reconciler.model.catalogue import Catalogue
 from reconciler.model.desired import DesiredAccount, DesiredProvider
@@ -61,13 +62,16 @@ def asking_issuers(session: Session, issuer: str) -> Iterator[IssuerMetadata]:
     loopback = _is_loopback(issuer)
     declared = _declare("custom", load_catalogue().bases["custom"], server={"issuer": issuer})
     with _client(session, loopback=loopback) as client:
-        yield fetch_metadata(declared.provider, HttpMetadataEndpoint(client), loopback=loopback)
+        with said_of_the_server():
+            found = fetch_metadata(declared.provider, HttpMetadataEndpoint(client), loopback=loopback)
+        yield found
 
 
 def run_trial(
     session: Session, name: str, *, manifests: str, options: Mapping[str, Any]
 ) -> tuple[str, list[Promise]]:
     """(the token endpoint's origin, what came of each promise)."""
+    refuse_contradictions(options)
     found = one_base(name, manifests)
     if options["sandbox"]:
         from reconciler.cli.base_sandbox import sandbox_for
@@ -124,9 +128,14 @@ def _trial(
     """`origins`: named by hand; None: no credential is sent at all."""
     run = make_run(session, _NO_STORE, Layout(own_path("none")), key=b"", client=client, jobs=1)
     provider = declared.provider
-    found = find_endpoints(
-        provider, status=None, metadata=HttpMetadataEndpoint(client), now=run.clock.now(), loopback=loopback
-    )
+    with said_of_the_server():
+        found = find_endpoints(
+            provider,
+            status=None,
+            metadata=HttpMetadataEndpoint(client),
+            now=run.clock.now(),
+            loopback=loopback,
+        )
     wanted = frozenset(origins_of(provider, found.endpoints, loopback=loopback).values())
     allowed = (
         wanted
@@ -184,7 +193,7 @@ def _declare(
     catalogue = Catalogue({"tried": behaviour})
     desired = resolve(load_text("---\n".join(documents).encode(), file=f"base {name}"), catalogue, root=name)
     if desired.problems or not desired.accounts:
-        raise ManifestError(f"the base {clean(name)} cannot be tried like that", problems=desired.problems)
+        raise not_like_that(name, desired.problems)
     (provider,), (made,) = desired.providers.values(), desired.accounts.values()
     whole = provider.behaviour.model_copy(update={"client_auth": behaviour.client_auth})
     return _Declared(replace(provider, behaviour=whole, overridden=frozenset()), made, shipped=True)
@@ -236,7 +245,9 @@ def _is_loopback(url: str) -> bool:
     try:
         return parse_url(url, allow_loopback_http=True).origin.is_loopback
     except ValueError as problem:
-        raise UsageError(f"{clean(url)} is no issuer: {problem}") from None
+        raise UsageError(
+            f"{clean(url)} is no issuer: {problem}", hint="like https://idp.example.com"
+        ) from None
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def list_(output: str, manifests: str, **options: Any) -> int:
     return 0
 
 
-@base.command("show")
+@base.command("show", short_help="Print a base as a manifest, whole.")
 @click.argument("name")
 @output_flag("text", "json")
 @manifests_flag
@@ -59,7 +59,7 @@ def show(name: str, output: str, manifests: str, **options: Any) -> int:
     return 0
 
 
-@base.command("new")
+@base.command("new", short_help="Print a base for the server at --issuer.")
 @click.argument("name")
 @flag(
     "--issuer",
@@ -70,6 +70,7 @@ def show(name: str, output: str, manifests: str, **options: Any) -> int:
 @common_flags
 def new(name: str, issuer: str, **options: Any) -> int:
     """Print a base for the server at --issuer, from what it says of itself. What it cannot tell is left out."""
+    from reconciler.adapters.manifest_catalogue import load_catalogue
     from reconciler.cli.base_trial import asking_issuers
     from reconciler.cli.output import print_document
     from reconciler.cli.session import make_session
@@ -80,6 +81,11 @@ def new(name: str, issuer: str, **options: Any) -> int:
     session = make_session(options)
     if not is_name(name):
         raise UsageError(f"'{clean(name)}' is no name of a base", hint="like 'our-idp'")
+    if name in load_catalogue().bases:
+        raise UsageError(
+            f"'{name}' is the name of a shipped base, and a base in Git may not bear it",
+            hint=f"like 'our-{name}'",
+        )
     with asking_issuers(session, issuer) as found:
         for note in found.notes:
             session.events.warning("base.note", note=note)

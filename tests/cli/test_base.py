@@ -67,7 +67,7 @@ def test_a_base_is_made_of_what_an_issuer_says(desk: Keyboard, sandbox: Sandbox)
     ("arguments", "words"),
     [
         (("base", "new", "Our IdP", "--issuer", "https://x.example"), "is no name of a base"),
-        (("base", "new", "x", "--issuer", "nonsense"), "is no issuer"),
+        (("base", "new", "our-idp", "--issuer", "nonsense"), "is no issuer"),
         (("base", "test", "zendesk"), "cannot be tried like that"),
         (("base", "test", "zendesk", "--parameter", "subdomain"), "has no value"),
         (("base", "test", "nuvemshop", "--sandbox"), "this base has none (probe)"),
