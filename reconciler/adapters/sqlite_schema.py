@@ -22,6 +22,7 @@ from reconciler.errors import ReconcilerError, StoreError, StoreTooNew, StoreUnr
 APPLICATION_ID = 0x5265634F
 SCHEMA = 1
 _BUSY_SECONDS = 20
+_WRITING = "whoever uses it must be able to write it and its folder: even a look keeps a log beside it"
 
 _TABLES = """
 CREATE TABLE keys (
@@ -45,8 +46,15 @@ def prepare_file(path: Path) -> None:
     make_private_folder(path.parent)
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-    except OSError:
-        raise StoreError(f"the embedded store cannot be opened: {clean(path)}") from None
+    except IsADirectoryError:
+        raise StoreError(
+            f"the embedded store is a file, and {clean(path)} is a folder",
+            hint=f"name a file in it: RECONCILER_STORE=sqlite://{clean(path / 'store.db')}",
+        ) from None
+    except OSError as error:
+        raise StoreError(
+            f"the embedded store cannot be opened: {clean(path)}: {error.strerror}", hint=_WRITING
+        ) from None
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
         check_private(path.with_name(name), what="the embedded store", folder=False)
 
@@ -125,7 +133,7 @@ def _ours(error: sqlite3.Error, path: Path) -> ReconcilerError:
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StoreError(f"{where} is damaged", hint="restore it from a copy; nothing in it was changed")
     if code == sqlite3.SQLITE_FULL:
-        return StoreError(f"{where}: the disk is full")
+        return StoreError(f"{where}: the disk is full", hint="make room there, and run it again")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH):
-        return StoreError(f"{where} cannot be opened for writing")
+        return StoreError(f"{where} cannot be opened for writing", hint=_WRITING)
     return StoreError(f"{where} cannot be used (SQLite code {code})")

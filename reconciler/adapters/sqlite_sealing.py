@@ -27,6 +27,7 @@ from reconciler.model.secret import Secret
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 _FILE_CAP = 1024
+_RESTORE = "restore the one that was made with the store: another opens nothing in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,11 @@ def load_key(source: KeySource, *, may_create: bool) -> bytes:
     """The key's bytes. LoginRefused where it is missing (and may not be made), malformed or open to others."""
     match source:
         case GivenKey():
-            return _decode(source.base64.reveal(), "RECONCILER_KEY")
+            return _decode(
+                source.base64.reveal(),
+                "RECONCILER_KEY",
+                hint="set the one that the store was made with; for a new store: openssl rand -base64 32",
+            )
         case KeyFile():
             return _from_file(source.path, may_create=may_create)
         case _:
@@ -93,8 +98,8 @@ def _from_file(path: Path, *, may_create: bool) -> bytes:
             hint="restore that file, or set RECONCILER_KEY; without the key nothing in the store can be read",
         ) from None
     except (OSError, UnicodeDecodeError):
-        raise LoginRefused(f"the key file cannot be read: {clean(path)}") from None
-    return _decode(text, f"the key file {clean(path)}")
+        raise LoginRefused(f"the key file cannot be read: {clean(path)}", hint=_RESTORE) from None
+    return _decode(text, f"the key file {clean(path)}", hint=_RESTORE)
 
 
 def _create(path: Path) -> None:
@@ -119,7 +124,7 @@ def _create(path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _decode(text: str, what: str) -> bytes:
+def _decode(text: str, what: str, *, hint: str) -> bytes:
     compact = text.strip().rstrip("=").replace("-", "+").replace("_", "/")
     try:
         key = base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
@@ -128,7 +133,7 @@ def _decode(text: str, what: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise LoginRefused(
             f"{what} is no key: it must be the base64 of {KEY_BYTES} random bytes",
-            hint="make one with: openssl rand -base64 32",
+            hint=hint,
         )
     return key
 
@@ -138,8 +143,11 @@ def make_private_folder(folder: Path) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError:
-        raise StoreError(f"the folder of the embedded store cannot be made: {clean(folder)}") from None
+    except OSError as error:
+        raise StoreError(
+            f"the folder of the embedded store cannot be made: {clean(folder)}: {error.strerror}",
+            hint="name another with RECONCILER_STORE=sqlite:///<path>",
+        ) from None
     check_private(folder, what="the folder of the embedded store", folder=True)
 
 
@@ -149,12 +157,35 @@ def check_private(path: Path, *, what: str, folder: bool) -> None:
         found = path.stat()
     except FileNotFoundError:
         return
-    except OSError:
-        raise StoreError(f"{what} cannot be looked at: {clean(path)}") from None
+    except OSError as error:
+        raise StoreError(f"{what} cannot be looked at: {clean(path)}: {error.strerror}") from None
     if folder is not stat.S_ISDIR(found.st_mode):
-        raise StoreError(f"{what} is no {'folder' if folder else 'file'}: {clean(path)}")
+        raise StoreError(
+            f"{what} is no {'folder' if folder else 'file'}: {clean(path)}",
+            hint="name a file in a folder" if folder else "name a file, or put back the one that was there",
+        )
     if found.st_uid != os.geteuid():
-        raise StoreError(f"{what} belongs to another user: {clean(path)}")
+        raise StoreError(
+            f"{what} belongs to another user: {clean(path)}",
+            hint="run it as that user, or name a store of your own",
+        )
     if found.st_mode & 0o077:
-        wanted = "700" if folder else "600"
-        raise StoreError(f"{what} is open to others: {clean(path)}", hint=f"chmod {wanted} {clean(path)}")
+        closing = f"chmod {'700' if folder else '600'} {clean(path)}"
+        hint = _elsewhere(path) if folder and is_shared(path, found.st_mode) else closing
+        raise StoreError(f"{what} is open to others: {clean(path)}", hint=hint)
+
+
+def is_shared(folder: Path, mode: int) -> bool:
+    """Whether closing `folder` could shut somebody out of what is theirs: `/tmp`, a mount, whatever holds folders."""
+    if mode & stat.S_ISVTX or len(folder.absolute().parts) <= 2 or os.path.ismount(folder):
+        return True
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.is_dir(follow_symlinks=False) for entry in entries)
+    except OSError:
+        return True
+
+
+def _elsewhere(folder: Path) -> str:
+    own = folder / "reconciler" / "store.db"
+    return f"give it a folder of its own: RECONCILER_STORE=sqlite://{clean(own)}"

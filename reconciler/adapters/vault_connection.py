@@ -62,9 +62,10 @@ def parse_endpoint(address: str) -> Endpoint:
         ) from None
     plain = not (parts.username or parts.password or parts.query or parts.fragment)
     if parts.scheme not in ("http", "https") or not parts.hostname or not plain or not address.isprintable():
+        # What may hold credentials is not repeated.
+        shown = f"'{clean(address, cap=80)}'" if plain and "@" not in address else "what is set"
         raise UsageError(
-            f"'{clean(parts.hostname or parts.scheme, cap=80)}' is no address of a Vault server",
-            hint="set VAULT_ADDR=https://<host>:8200",
+            f"{shown} is no address of a Vault server", hint="set VAULT_ADDR=https://<host>:8200"
         )
     default = 443 if parts.scheme == "https" else 80
     return Endpoint(parts.scheme, parts.hostname.lower(), port or default, parts.path.rstrip("/"))

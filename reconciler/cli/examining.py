@@ -5,13 +5,15 @@ Rules: nothing is made that could change a thing; a store that cannot be opened 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconciler.adapters.file_facts import look_at
+from reconciler.adapters.sqlite_sealing import is_shared
 from reconciler.adapters.vault_settings import (
     AppRoleLogin,
     JwtLogin,
@@ -85,9 +87,10 @@ def _jwt_roles(
 
 
 def _embedded(path: Path, settings: Settings) -> Iterator[tuple[FileFacts, bool]]:
-    if not path.exists():
+    if not os.path.exists(path):
         return  # made by its first use
-    yield look_at(path.parent, what="the folder of the store"), True
+    folder = look_at(path.parent, what="the folder of the store")
+    yield replace(folder, shared=folder.exists and is_shared(path.parent, folder.mode)), True
     yield look_at(path, what="the store's file"), True
     if settings.get("RECONCILER_KEY") is None:
         yield look_at(path.with_suffix(".key"), what="the key file"), True
@@ -129,7 +132,7 @@ def _of_traffic(settings: Settings) -> Iterator[tuple[FileFacts, bool]]:
 def refuse_unmade(session: Session) -> None:
     """StoreNotInitialised where an embedded store is not there: what only looks makes none."""
     location = store_location(session.settings)
-    if isinstance(location, SqliteLocation) and not location.path.exists():
+    if isinstance(location, SqliteLocation) and not os.path.exists(location.path):
         raise StoreNotInitialised(
             f"sqlite {clean(location.path)}: there is no store yet",
             hint="the first command that needs it makes it",

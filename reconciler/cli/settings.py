@@ -10,6 +10,7 @@ Rules (DESIGN §5):
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -149,8 +150,19 @@ def named_location(text: str, *, name: str = "RECONCILER_STORE") -> VaultLocatio
     if scheme == "vault":
         return _vault_location(rest, name=name)
     if not rest.startswith("/"):
-        raise UsageError(f"{name}: an embedded store needs an absolute path", hint="write sqlite:///<path>")
-    return _sqlite_location(Path(unquote(rest)))
+        raise UsageError(
+            f"{name}: an embedded store needs an absolute path",
+            hint=f"write sqlite://{clean(Path(unquote(rest)).absolute())}"
+            if rest
+            else "write sqlite:///<path>",
+        )
+    # `sqlite:////path`, as other tools want it, is the same file: POSIX leaves two slashes at the front as they are.
+    path = Path("/" + unquote(rest).lstrip("/"))
+    if not path.name:
+        raise UsageError(
+            f"{name}: an embedded store is a file, and none is named", hint="write sqlite:///<path>"
+        )
+    return _sqlite_location(path)
 
 
 def _vault_location(rest: str, *, name: str) -> VaultLocation:
@@ -168,7 +180,7 @@ def _vault_location(rest: str, *, name: str) -> VaultLocation:
 
 def _sqlite_location(path: Path) -> SqliteLocation:
     for folder in path.absolute().parents:
-        if (folder / ".git").exists():
+        if os.path.exists(folder / ".git"):  # not Path.exists: it raises where a folder may not be entered
             raise UsageError(
                 f"an embedded store may not lie in a Git work tree ({clean(folder)})",
                 hint="put it under your home folder: RECONCILER_STORE=sqlite:///<path>",

@@ -189,8 +189,11 @@ def judge_file(facts: FileFacts, *, now: datetime, private: bool) -> Finding:
         return failed(
             Check.FILES,
             f"{shown} is open to others (mode {facts.mode & 0o777:03o})",
-            hint="whoever could open it may have read it already: change what it holds as well",
-            run=f"chmod {wanted} {clean(facts.path)}",
+            hint="give the store a folder of its own, and name it in RECONCILER_STORE"
+            if facts.shared
+            else "whoever could open it may have read it already: change what it holds as well",
+            # A folder that others use is left to them: the store moves out of it.
+            run="" if facts.shared else f"chmod {wanted} {clean(facts.path)}",
             code=8,
         )
     if facts.ends is not None and facts.ends <= now:

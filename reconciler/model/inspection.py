@@ -39,5 +39,7 @@ class FileFacts:
     ours: bool = True
     """It belongs to the user who runs this."""
     folder: bool = False
+    shared: bool = False
+    """A folder that may hold what is not ours: closing it could shut others out."""
     ends: datetime | None = None
     """When the first certificate in it ends; None: it holds none, or is not one of certificates."""

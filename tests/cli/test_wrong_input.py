@@ -268,7 +268,7 @@ def test_an_issuer_that_answers_wrongly_is_not_registered_and_the_rest_is(pair: 
         ({"VAULT_ADDR": "http://127.0.0.1:8200"}, "VAULT_ADDR is set, but RECONCILER_STORE is not", "vault://"),
         ({"BAO_ADDR": "http://127.0.0.1:8200"}, "BAO_ADDR is set, but RECONCILER_STORE is not", "vault://"),
         ({"RECONCILER_STORE": "postgres://x"}, "'postgres://x' is no store", "vault://<mount>/<prefix>"),
-        ({"RECONCILER_STORE": "sqlite://relative.db"}, "needs an absolute path", "sqlite:///<path>"),
+        ({"RECONCILER_STORE": "sqlite://relative.db"}, "needs an absolute path", "/relative.db"),
         ({"RECONCILER_STORE": "vault://kv"}, "names no legal prefix", "vault://kv/reconciler"),
         ({"RECONCILER_STORE": "vault://kv/../sys"}, "names no legal prefix", "vault://kv/reconciler"),
         ({"RECONCILER_STORE": "vault:///x"}, "names no mount", "vault://<mount>/<prefix>"),
