@@ -67,4 +67,4 @@ class Manifests:
             )
         desired = self.desired
         known = {*desired.accounts, *(a for a in desired.broken if a.kind is Kind.ACCOUNT)}
-        return resolve_one(pattern, known)
+        return resolve_one(pattern, known, beside=desired.providers)

@@ -20,17 +20,16 @@ from reconciler.cli.person import TerminalPerson
 from reconciler.cli.planning import plan_options
 from reconciler.cli.session import TOOL, Session, read_desired
 from reconciler.cli.signals import asking
+from reconciler.cli.whom import declared_account
 from reconciler.decide.commands import at_root
 from reconciler.decide.consent_round import plan_round
 from reconciler.decide.results import Outcome, Result, RunReport
-from reconciler.decide.selection import resolve_one
 from reconciler.engine.consent import consent
 from reconciler.engine.consent_all import Choice, consent_all
 from reconciler.engine.consent_device import consent_by_device
 from reconciler.engine.observe import observe
-from reconciler.errors import ManifestError, NeedsPerson, clean
+from reconciler.errors import NeedsPerson, clean
 from reconciler.model.desired import DesiredAccount
-from reconciler.model.names import parse_address
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.state import GrantType
 
@@ -49,11 +48,7 @@ class Manner:
 def consent_to_one(session: Session, typed: str, *, manifests: str, output: str, manner: Manner) -> int:
     """Ask for the one account that `typed` means; the exit code."""
     desired = read_desired(manifests)
-    pattern = parse_address(typed)
-    broken = [found for found in desired.broken if pattern.matches(found)]
-    if broken:
-        raise ManifestError(f"{broken[0]} is declared, but not valid", problems=desired.problems)
-    account = desired.accounts[resolve_one(pattern, desired.accounts)]
+    account = declared_account(desired, typed)
     if account.grant.needs_person and not session.console.interactive:
         raise NeedsPerson(
             f"{account.address}: a person must consent, and there is no terminal to ask at",

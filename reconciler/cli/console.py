@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from typing import Self, TextIO
 
 import click
@@ -67,12 +68,22 @@ def hold_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+        elif mode == "w" and isinstance(stream := getattr(sys, name), TextIOWrapper):
+            # A terminal that has no such character shows '?' in its place: no reason to fail.
+            stream.reconfigure(errors="replace")
+
+
+STILL_DONE = "what was done is done: 'reconciler status' shows it"
 
 
 def leave_stdout() -> None:
     """Nobody reads it any more; Python must not try to flush what is left."""
+    leave(sys.stdout)
+
+
+def leave(stream: TextIO) -> None:
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class LogLines:

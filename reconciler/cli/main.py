@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
@@ -20,7 +21,7 @@ from typing import NoReturn
 import click
 
 from reconciler import __version__
-from reconciler.cli.console import hold_streams, leave_stdout, told
+from reconciler.cli.console import STILL_DONE, hold_streams, leave, leave_stdout, told
 from reconciler.cli.options import CONTEXT_SETTINGS
 from reconciler.errors import ReconcilerError, UsageError, clean
 
@@ -60,6 +61,7 @@ VERBS: dict[str, str] = {
     "sandbox": "reconciler.cli.verb_sandbox:sandbox",
     "completion": "reconciler.cli.verb_completion:completion",
 }
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 ALIASES = {"apply": "reconcile"}
 SUMMARIES = {
     "validate": "Check manifests; report everything that is wrong, with file:line:column.",
@@ -165,12 +167,10 @@ def run(args: list[str]) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return UsageError.exit_code
-    except click.UsageError as error:
-        hint = f"run '{error.ctx.command_path} --help'" if error.ctx is not None else None
-        say_error(UsageError(clean(error.format_message(), cap=400), hint=hint), as_json=_wants_json(args))
-        return UsageError.exit_code
     except click.ClickException as error:
-        say_error(UsageError(clean(error.format_message(), cap=400)), as_json=_wants_json(args))
+        from reconciler.cli.usage_words import in_our_words
+
+        say_error(in_our_words(error, args=args), as_json=_wants_json(args))
         return UsageError.exit_code
     except (click.Abort, KeyboardInterrupt):
         say_error(ReconcilerError("interrupted"), as_json=_wants_json(args))
@@ -186,14 +186,34 @@ def run(args: list[str]) -> int:
         sys.stdout, sys.stderr = stdout, stderr
         leave_stdout()
         return 0
-    except Exception as error:  # noqa: BLE001 - the last net: nothing may print a traceback with values in it
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        bug = ReconcilerError(
-            f"a bug in reconciler: {type(error).__name__} at {frame.name}:{frame.lineno}",
-            hint="please report it with 'reconciler --version' and the command line",
-        )
-        say_error(bug, as_json=_wants_json(args))
+    except OSError as error:
+        leave_stdout()
+        say_error(_of_the_machine(error), as_json=_wants_json(args))
         return 1
+    except Exception as error:  # noqa: BLE001 - the last net: nothing may print a traceback with values in it
+        say_error(_bug(error), as_json=_wants_json(args))
+        return 1
+
+
+def _of_the_machine(error: OSError) -> ReconcilerError:
+    """A file that nobody foresaw, by its name; or, where no file is named, stdout that takes no more."""
+    words = clean(error.strerror or type(error).__name__)
+    if error.filename is not None:
+        return ReconcilerError(
+            f"{clean(os.fsdecode(error.filename))}: {words}",
+            hint="is it what was meant, and may this user use it?",
+        )
+    if error.errno in _FULL:
+        return ReconcilerError(f"the result cannot be written to stdout: {words}", hint=STILL_DONE)
+    return _bug(error)
+
+
+def _bug(error: Exception) -> ReconcilerError:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return ReconcilerError(
+        f"a bug in reconciler: {type(error).__name__} at {frame.name}:{frame.lineno}",
+        hint="please report it with 'reconciler --version' and the command line",
+    )
 
 
 def _wants_json(args: list[str]) -> bool:
@@ -222,6 +242,10 @@ def say_error(error: ReconcilerError, *, as_json: bool = False) -> None:
 
 
 def _say(text: str, hint: str | None, *, event: str, as_json: bool) -> None:
-    click.echo(told(text, level="error", event=event, as_json=as_json, hint=hint or None), err=True)
-    if hint and not as_json:
-        click.echo(f"  hint: {hint}", err=True)
+    try:
+        click.echo(told(text, level="error", event=event, as_json=as_json, hint=hint or None), err=True)
+        if hint and not as_json:
+            click.echo(f"  hint: {hint}", err=True)
+    except OSError:
+        # Where stderr takes nothing, the exit code still says how it ended.
+        leave(sys.stderr)

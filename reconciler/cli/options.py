@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from reconciler.errors import UsageError, clean
 from reconciler.model.duration import parse_duration
@@ -16,8 +17,19 @@ CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class FilledOption(click.Option):
+    """An empty value is a mistake: `--expect-digest "$UNSET"` may not mean the same as no flag at all."""
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        typed = ctx.get_parameter_source(self.name or "") is ParameterSource.COMMANDLINE
+        if typed and (value == "" or (isinstance(value, list | tuple) and "" in value)):
+            raise click.BadParameter("its value is empty: leave the flag out, or give it one", ctx, self)
+        return super().process_value(ctx, value)
+
+
 def flag(*names: str, **attributes: Any) -> Callable[[F], F]:
-    """A click option whose environment variable is `RECONCILER_<LONG_NAME>`."""
+    """A click option whose environment variable is `RECONCILER_<LONG_NAME>`. An empty variable counts as none."""
+    attributes.setdefault("cls", FilledOption)
     long = next(name for name in names if name.startswith("--")).split("/", maxsplit=1)[0]
     attributes.setdefault("envvar", "RECONCILER_" + long.lstrip("-").replace("-", "_").upper())
     return click.option(*names, **attributes)
@@ -79,6 +91,11 @@ class SinceType(click.ParamType[timedelta | datetime]):
 
 
 SINCE = SinceType()
+
+
+def was_typed(parameter: str) -> bool:
+    """Whether the parameter of the command that runs was given on its command line."""
+    return click.get_current_context().get_parameter_source(parameter) is ParameterSource.COMMANDLINE
 
 
 def manifests_flag(function: F) -> F:

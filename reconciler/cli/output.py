@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.console import Console, leave_stdout
+from reconciler.cli.console import STILL_DONE, Console, leave_stdout
 from reconciler.cli.saved import save_whole
 from reconciler.decide.forecast_report import Forecast
 from reconciler.decide.plan import Plan
@@ -39,7 +39,7 @@ def print_document(document: str) -> None:
         leave_stdout()
         raise ReconcilerError(
             f"the result cannot be written to stdout: {error.strerror}",
-            hint="what was done is done: 'reconciler status' shows it",
+            hint=STILL_DONE,
         ) from None
 
 

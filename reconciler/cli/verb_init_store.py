@@ -6,7 +6,10 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import checked_hosts, common_flags, flag
+from reconciler.cli.options import checked_hosts, common_flags, flag, was_typed
+
+_RULES = {"--trust": "mode", "--loopback": "loopback", "--allow-host": "hosts"}
+"""What is said of trust, by the parameter that holds it."""
 
 
 @click.command("init-store", short_help="Prepare a new store.")
@@ -37,11 +40,17 @@ from reconciler.cli.options import checked_hosts, common_flags, flag
 def init_store(mode: str, loopback: bool, hosts: tuple[str, ...], **options: Any) -> int:
     """Prepare a new store. One that is there is left as it is."""
     from reconciler.cli.session import make_session, make_store, open_store
+    from reconciler.engine.initialise import is_made
     from reconciler.model.trust import TrustMode, TrustSettings
 
     session = make_session(options)
     settings = TrustSettings(mode=TrustMode(mode), allowed_hosts=checked_hosts(hosts), loopback=loopback)
     with open_store(session) as (store, layout):
+        there = is_made(store, layout)
         made = make_store(session, store, layout, settings=settings)
         click.echo(f"{store.describe()}: store of format {made.format} under '{layout.prefix}' is ready")
+    ruled = [flag for flag, name in _RULES.items() if was_typed(name)]
+    if there and ruled:
+        click.echo(f"warning: it was there before: {' and '.join(ruled)} changed nothing", err=True)
+        click.echo("  hint: the rules of a store that is there: reconciler trust settings", err=True)
     return 0

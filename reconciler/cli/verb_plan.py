@@ -70,7 +70,7 @@ def plan(
     desired = read_desired(manifests)
     observed = look_for_reading(session, desired, jobs=jobs)
     chosen = plan_options(session, options, due_within=due_within)
-    chosen.selection.check(desired, observed)
+    chosen.check(desired, observed)
     whole = make_plan(desired, observed, chosen)
     made = with_frozen(whole, root=desired.root, restored=session.settings.frozen)
     if out is not None:

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 @flag(
     "--expect-digest",
     "digest",
-    default="",
     metavar="DIGEST",
     help="Make changes only where the plan made now has this digest; else none, exit 6.",
 )
@@ -66,7 +65,7 @@ def reconcile(
     init: bool,
     purge: bool,
     saved: Path | None,
-    digest: str,
+    digest: str | None,
     due_within: timedelta | None,
     reports: Reports,
     metrics_file: Path | None,
@@ -90,7 +89,7 @@ def reconcile(
     if purge and not options["prune"]:
         raise UsageError("--purge destroys what --prune removes", hint="write both, or neither")
     metrics = MetricsFile(metrics_file, verb="reconcile")
-    wanted = read_digest(digest) if digest else ""
+    wanted = "" if digest is None else read_digest(digest)
     expected = None if saved is None else load_plan(saved, prune=options["prune"])
     session = make_session(options)
     desired = read_desired(manifests)
@@ -98,7 +97,7 @@ def reconcile(
 
     look = partial(observe, desired=desired, jobs=jobs, events=session.events)
     with calling(session, look=look, jobs=jobs, progress=True, init=init, discover=True) as work:
-        chosen.selection.check(desired, work.observed)
+        chosen.check(desired, work.observed)
         plan = make_plan(desired, work.observed, chosen)
         report = carry_out(
             work.run,

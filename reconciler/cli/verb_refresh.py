@@ -62,19 +62,23 @@ def refresh(
     from reconciler.decide.selection import resolve_one
     from reconciler.engine.observe import observe
     from reconciler.engine.reconcile import refresh_due
+    from reconciler.errors import UsageError
     from reconciler.model.names import parse_address
 
     metrics = MetricsFile(metrics_file, verb="refresh")
     session = make_session(options)
     desired = read_desired(manifests)
     known = {*desired.accounts, *(a for a in desired.broken if a not in desired.providers)}
-    named = frozenset(resolve_one(parse_address(text), known) for text in addresses)
+    named = frozenset(resolve_one(parse_address(text), known, beside=desired.providers) for text in addresses)
     chosen = plan_options(session, options, due_within=due_within)
+    if named and chosen.selection.narrow:
+        raise UsageError(
+            "ADDRESS… says what is refreshed, and so do --only, --exclude and -l", hint="give one of the two"
+        )
 
     look = partial(observe, desired=desired, jobs=jobs, accounts=named or None, events=session.events)
     with calling(session, look=look, jobs=jobs, progress=True) as work:
-        if not named:
-            chosen.selection.check(desired, work.observed)
+        chosen.check(desired, work.observed)
         report = refresh_due(
             work.run,
             desired,

@@ -24,6 +24,7 @@ _MOST_SENT = 16 * 1024 * 1024
 @flag(
     "-d",
     "--data",
+    cls=click.Option,  # an empty body is a body
     metavar="TEXT",
     help="The body; @FILE reads a file, @- stdin. A JSON object or array is sent as such.",
 )

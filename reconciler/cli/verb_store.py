@@ -14,7 +14,7 @@ def store() -> None:
     """The store itself."""
 
 
-@store.command("copy")
+@store.command("copy", short_help="Move everything to a Vault, and freeze this store.")
 @flag(
     "--to",
     "to",

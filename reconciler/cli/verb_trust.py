@@ -51,6 +51,8 @@ def bind(
     addresses: tuple[str, ...], show: bool, revoke: bool, yes: bool, manifests: str, **options: Any
 ) -> int:
     """Bind the origins that the providers ADDRESS… name today to their credentials."""
+    if show and (addresses or revoke or yes):
+        raise UsageError("--show prints all bindings, and changes none", hint="give it alone")
     if show:
         return _show(options)
     if not addresses:
@@ -95,13 +97,16 @@ def _change(
 
     session = make_session(options)
     desired = read_desired(manifests)
-    chosen = [desired.providers[resolve_one(parse_address(text), desired.providers)] for text in addresses]
+    found = [
+        resolve_one(parse_address(text), desired.providers, beside=desired.accounts) for text in addresses
+    ]
+    chosen = [desired.providers[address] for address in found]
     look = partial(observe, desired=desired, jobs=8)
     with calling(session, look=look, discover=True) as work:
         for provider in chosen:
             if revoke:
                 for credential in credentials_of(provider):
-                    _confirm(f"{credential}: nothing may receive it any more", yes=yes, session=session)
+                    _confirm(f"{credential}: from now on nothing may receive it", yes=yes, session=session)
                     revoke_trust(work.run, credential=credential)
                     click.echo(f"{clean(credential)} → revoked")
                 continue
@@ -134,7 +139,10 @@ def _confirm(question: str, *, yes: bool, session: Any) -> None:
     if yes:
         return
     if not session.console.interactive:
-        raise NeedsPerson(question, hint="a person must agree: run it at a terminal, or with --yes")
+        raise NeedsPerson(
+            f"nobody is there to agree, and nothing was changed: {question}",
+            hint="a person must agree: run it at a terminal, or, if it is meant, with --yes",
+        )
     with asking():
         agreed = click.confirm(f"{question}. Agreed?", err=True)
     if not agreed:

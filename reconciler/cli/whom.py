@@ -24,7 +24,7 @@ def declared_account(desired: Desired, address: str) -> DesiredAccount:
     broken = [found for found in desired.broken if pattern.matches(found)]
     if broken:
         raise ManifestError(f"{broken[0]} is declared, but not valid", problems=desired.problems)
-    return desired.accounts[resolve_one(pattern, desired.accounts)]
+    return desired.accounts[resolve_one(pattern, desired.accounts, beside=desired.providers)]
 
 
 def this_person(settings: Settings) -> str:

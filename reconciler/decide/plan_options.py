@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from reconciler.decide.changes import GuardName
-from reconciler.decide.selection import EVERYTHING, Selection
+from reconciler.decide.selection import EVERYTHING, Selection, nothing_there
+from reconciler.model.desired import Desired
 from reconciler.model.limits import REFRESH_LIMITS, RefreshLimits
-from reconciler.model.names import Address, parse_address
+from reconciler.model.names import Address, Kind, parse_address
+from reconciler.model.observed import Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +30,16 @@ class PlanOptions:
     def may_register_again(self, address: Address) -> bool:
         """UsageError where one of `register_again` is no address."""
         return any(parse_address(text).matches(address) for text in self.register_again)
+
+    def check(self, desired: Desired, observed: Observed) -> None:
+        """UsageError where a flag names what is not there: a typing mistake may not look like success."""
+        self.selection.check(desired, observed)
+        known = {
+            *desired.providers,
+            *observed.providers,
+            *(a for a in desired.broken if a.kind is Kind.PROVIDER),
+        }
+        for text in self.register_again:
+            pattern = parse_address(text)
+            if not any(pattern.matches(address) for address in known):
+                raise nothing_there(pattern, known, beside=desired.accounts)

@@ -7,6 +7,7 @@ about and whose stamp it bears, and nothing else leaves this module; a path that
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from reconciler.decide.history import (
     Event,
@@ -30,6 +31,7 @@ from reconciler.model.stamp import Stamp
 from reconciler.model.status import AccountStatus, ProviderStatus
 from reconciler.model.store_path import Layout, StorePath, reference_path
 from reconciler.model.stored import KeyMetadata
+from reconciler.model.suggestion import suggest
 from reconciler.model.trust_codec import binding_path
 from reconciler.ports import MetadataStore
 
@@ -51,7 +53,8 @@ def find_stored(store: MetadataStore, layout: Layout, pattern: AddressPattern) -
     shown = "/".join(part for part in (pattern.namespace, pattern.name) if part)
     if not found:
         raise UsageError(
-            f"the store knows no object '{clean(shown)}'", hint="'reconciler status' lists all objects"
+            f"the store knows no object '{clean(shown)}'",
+            hint=suggest(shown, _known(store, layout, pattern)) or "'reconciler status' lists all objects",
         )
     raise UsageError(
         f"'{clean(shown)}' could be {len(found)} objects",
@@ -61,6 +64,18 @@ def find_stored(store: MetadataStore, layout: Layout, pattern: AddressPattern) -
 
 def _namespaces(store: MetadataStore, folder: StorePath) -> list[str]:
     return [name.rstrip("/") for name in store.list_keys(folder) if name.endswith("/")]
+
+
+def _known(store: MetadataStore, layout: Layout, pattern: AddressPattern) -> list[str]:
+    """What the store holds, in the form that was typed."""
+    found = set()
+    # A login that may not list them all still gets its answer, without a guess.
+    with suppress(PathDenied):
+        for folder in (layout.tokens, layout.providers):
+            for namespace in _namespaces(store, folder):
+                names = store.list_keys(folder.child(namespace))
+                found |= {f"{namespace}/{name}" if pattern.namespace is not None else name for name in names}
+    return sorted(found)
 
 
 def _key(layout: Layout, address: Address) -> StorePath:

@@ -68,6 +68,15 @@ def check_format(store: MetadataStore, layout: Layout) -> int:
     return _known_format(store, layout, metadata)
 
 
+def is_made(store: MetadataStore, layout: Layout) -> bool:
+    """Whether it is there already. StoreTooNew, StoreUnsuitable."""
+    try:
+        check_format(store, layout)
+    except StoreNotInitialised:
+        return False
+    return True
+
+
 def open_store(store: SecretStore, layout: Layout) -> StoreFormat:
     """The store's format and its fingerprint key: one metadata read, one read."""
     known = check_format(store, layout)

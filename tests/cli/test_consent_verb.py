@@ -245,9 +245,10 @@ def test_an_unknown_account_and_one_of_another_namespace_are_said(town: Town):
     town.settle()
     unknown = town.desk.run("consent", "sales/crn", expect=64)
     assert "error: there is no object 'sales/crn'" in unknown.err
-    assert "reconciler status" in unknown.err
+    assert "did you mean 'sales/crm'?" in unknown.err
     elsewhere = town.desk.run("consent", "support/crm", expect=64)
     assert "there is no object 'support/crm'" in elsewhere.err
+    assert "reconciler status" in town.desk.run("consent", "support/something-else", expect=64).err
 
 
 def test_a_suspended_account_takes_no_grant_and_says_what_to_do(town: Town):
