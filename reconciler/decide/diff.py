@@ -114,7 +114,7 @@ def account_views(
             provider_observed=observed.providers.get(provider.address) if provider else None,
             now=observed.now,
             owner=options.owner,
-            broken=address in desired.broken,
+            broken=desired.lacks_word_of(address),
             not_ready=not_ready.get(provider.address, "") if provider else "",
             due_within=options.due_within,
             limits=options.limits,

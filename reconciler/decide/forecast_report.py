@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from reconciler.decide.account_view import AccountView
+from reconciler.decide.commands import at_root
 from reconciler.decide.forecast import LimitKind, Need, account_needs, provider_need
 from reconciler.decide.health import Health, judge_account
 from reconciler.decide.plan import PlanOptions, make_plan
@@ -106,7 +107,9 @@ def make_forecast(
         if options.selection.includes(address, provider.labels):
             need = provider_need(provider, observed.providers.get(address, ObservedProvider(address)))
             needs += [need] if need is not None else []
-    within = [need for need in needs if need.at <= end]
+    within = [
+        replace(need, command=at_root(need.command, root=desired.root)) for need in needs if need.at <= end
+    ]
     return Forecast(
         store=observed.store,
         root=desired.root,

@@ -205,7 +205,9 @@ REMEDIES: Mapping[Reason, Row] = {
     ),
     Reason.RECOVERED: Row("works again", "Nothing to do.", _STATUS),
     Reason.MANIFEST_INVALID: Row(
-        "its manifest is invalid; nothing is changed", "Correct the manifest.", "reconciler validate"
+        "its manifest is invalid or cannot be read; nothing is changed",
+        "Correct the manifest.",
+        "reconciler validate",
     ),
 }
 

@@ -112,7 +112,7 @@ def _provider(address: Address, desired: Desired, observed: Observed, *, plan: P
     provider = desired.providers.get(address)
     seen = observed.providers.get(address, ObservedProvider(address))
     status = seen.status
-    state, message = _provider_state(address, seen, declared=provider is not None, plan=plan)
+    state, message = _provider_state(address, seen, desired=desired, plan=plan)
     ref = provider.client.credential_ref if provider else None
     recorded = status.client_id if status else ""
     declared_id = provider.client.id if provider else None
@@ -139,12 +139,14 @@ def _provider(address: Address, desired: Desired, observed: Observed, *, plan: P
 
 
 def _provider_state(
-    address: Address, seen: ObservedProvider, *, declared: bool, plan: Plan
+    address: Address, seen: ObservedProvider, *, desired: Desired, plan: Plan
 ) -> tuple[ProviderState, str]:
     """The most pressing thing first."""
     if seen.unreadable:
         return ProviderState.UNKNOWN, seen.unreadable
-    if not declared:
+    if desired.lacks_word_of(address):
+        return ProviderState.BLOCKED, "its manifest is invalid, or in a file that cannot be read"
+    if address not in desired.providers:
         return ProviderState.ORPHANED, "no longer declared"
     blocked = next((part for part in plan.blocked if part.address == address), None)
     if blocked is not None:

@@ -131,6 +131,11 @@ class Desired:
     """True where a whole file could not be read, so that absence of an object proves nothing."""
     file_count: int = 0
 
+    def lacks_word_of(self, address: Address) -> bool:
+        """Whether what is declared of `address` is invalid, or may stand in a file that could not be read."""
+        known = address in self.accounts or address in self.providers
+        return address in self.broken or (self.unreadable and not known)
+
     def provider_of(self, account: DesiredAccount) -> DesiredProvider | None:
         return self.providers.get(account.provider)
 

@@ -42,7 +42,12 @@ def annotate_run(report: RunReport) -> str:
         lines.append(_line(level, message, title=result.outcome.value, location=result.location))
     lines += _problems(report.problems)
     lines += _attention(report.attention)
-    sentence = run_sentence(report.results, attention=len(report.attention), guards=len(report.guards))
+    sentence = run_sentence(
+        report.results,
+        attention=len(report.attention),
+        guards=len(report.guards),
+        problems=len(report.problems),
+    )
     return "\n".join([*lines, f"Done: {sentence}"]) + "\n"
 
 

@@ -57,7 +57,12 @@ def render_plan(plan: Plan, *, tool: str, commit: str = "", run: str = "", accou
 
 
 def render_run(report: RunReport, *, tool: str, commit: str = "", accounts_url: str = "") -> str:
-    sentence = run_sentence(report.results, attention=len(report.attention), guards=len(report.guards))
+    sentence = run_sentence(
+        report.results,
+        attention=len(report.attention),
+        guards=len(report.guards),
+        problems=len(report.problems),
+    )
     page = Page("reconcile", f"OAuth reconcile: {sentence}")
     _refusals(page, (), guards=report.guards, problems=report.problems)
     rows = []

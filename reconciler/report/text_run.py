@@ -34,7 +34,12 @@ def render_run(report: RunReport, style: Style) -> str:
     if lines:
         lines.append("")
     code = report.exit_code()
-    sentence = run_sentence(report.results, attention=len(report.attention), guards=len(report.guards))
+    sentence = run_sentence(
+        report.results,
+        attention=len(report.attention),
+        guards=len(report.guards),
+        problems=len(report.problems),
+    )
     ending = f"Done: {sentence}" + (f" (exit {code})" if code else "")
     return "\n".join([*lines, *style.wrap(ending, indent=0)]) + "\n"
 

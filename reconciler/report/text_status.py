@@ -16,7 +16,8 @@ _WELL = frozenset({AccountState.READY, AccountState.REFRESH_DUE})
 
 def render_status(status: StatusReport, style: Style) -> str:
     """The whole status; ends with a line break."""
-    accounts = [a for a in status.accounts if not a.health.needs_person]
+    needed = {line.address for line in status.attention}
+    accounts = [a for a in status.accounts if a.address not in needed]
     column = column_of(status.providers, status.accounts)
     lines = [*style.wrap(_header(status), indent=0), ""]
     before = len(lines)

@@ -75,10 +75,10 @@ def plan_sentence(plan: Plan) -> str:
         for a in Action
         if a in MAINTENANCE and counts[a.value]
     ]
-    said = ", ".join(changes) or "nothing to change"
+    said = ", ".join(changes) or _unchanged(len(plan.problems), "nothing to change")
     if kept:
         said += f"; {', '.join(kept)}"
-    return f"{said}. {_tail(len(plan.attention), len(plan.blocked), len(plan.guards))}".strip()
+    return f"{said}. {_tail(len(plan.attention), blocked=len(plan.blocked), guards=len(plan.guards))}".strip()
 
 
 def _upkeep(action: Action, count: int) -> str:
@@ -87,7 +87,7 @@ def _upkeep(action: Action, count: int) -> str:
     return f"{word if count == 1 else plural} due"
 
 
-def _tail(people: int, blocked: int, guards: int) -> str:
+def _tail(people: int, *, blocked: int, guards: int) -> str:
     parts = []
     if blocked:
         parts.append(f"{blocked} blocked.")
@@ -98,7 +98,7 @@ def _tail(people: int, blocked: int, guards: int) -> str:
     return " ".join(parts)
 
 
-def run_sentence(results: Iterable[Result], *, attention: int, guards: int = 0) -> str:
+def run_sentence(results: Iterable[Result], *, attention: int, guards: int = 0, problems: int = 0) -> str:
     """`1 registered, 1 refreshed, 4 held. 2 need a person.`"""
     done: dict[str, int] = {}
     other: dict[str, int] = {}
@@ -109,8 +109,17 @@ def run_sentence(results: Iterable[Result], *, attention: int, guards: int = 0) 
         else:
             other[result.outcome.value] = other.get(result.outcome.value, 0) + 1
     parts = [f"{count} {word}" for word, count in (*done.items(), *other.items())]
-    said = ", ".join(parts) or "nothing to do"
-    return f"{said}. {_tail(attention, 0, guards)}".strip()
+    said = ", ".join(parts) or _unchanged(problems, "nothing to do")
+    if parts and problems:
+        said += f"; {_unchanged(problems, '')}"
+    return f"{said}. {_tail(attention, blocked=0, guards=guards)}".strip()
+
+
+def _unchanged(problems: int, otherwise: str) -> str:
+    """Where the manifests are invalid, that nothing changes does not mean that nothing would."""
+    return (
+        f"no changes, because of {counted(problems, 'problem')} in the manifests" if problems else otherwise
+    )
 
 
 def guard_sentence(guard: GuardHit) -> str:
