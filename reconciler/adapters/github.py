@@ -142,7 +142,8 @@ class GitHub:
                         raise ReconcilerError(f"GitHub: {method} {path}: the answer is too long")
         except httpx.HTTPError as error:
             raise ReconcilerError(
-                f"GitHub: {method} {path}: no answer ({type(error).__name__})", hint="try again later"
+                f"GitHub: {method} {path}: no answer ({type(error).__name__})",
+                hint="try again later, or see to GITHUB_API_URL",
             ) from None
         if not answer.is_success:
             raise ReconcilerError(

@@ -61,7 +61,10 @@ def _read_file(file: FoundFile, run: _Run) -> None:
         raw = read_bytes(file, at_most=run.bytes_left)
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or str(problem)
-        run.problems.append(Problem(Location(clean(file.shown, cap=400)), f"cannot be read: {clean(why)}"))
+        hint = "let the user that runs this read it" if isinstance(problem, PermissionError) else ""
+        run.problems.append(
+            Problem(Location(clean(file.shown, cap=400)), f"cannot be read: {clean(why)}", hint)
+        )
         run.unreadable = True
         return
     run.bytes_left -= len(raw)
@@ -92,7 +95,8 @@ def _documents(text: str) -> Iterator[tuple[int, str]]:
 def _read_document(chunk: str, *, first_line: int, file: str, namespace: str | None, run: _Run) -> None:
     limit = run.limits.document_bytes
     if len(chunk) * 4 > limit and len(chunk.encode("utf-8", "surrogateescape")) > limit:
-        _refuse(run, Location(file, first_line + 1), f"a document of more than {limit // 1024} KiB")
+        size = f"a document of more than {limit // 1024} KiB"
+        _refuse(run, Location(file, first_line + 1), (size, "split it: one '---' between two documents"))
         return
     bad = _BAD.search(chunk)
     if bad is not None:
@@ -123,14 +127,18 @@ def _document(reading: Reading, *, first_line: int, file: str, namespace: str | 
     )
 
 
-def _refuse(run: _Run, location: Location, message: str) -> None:
-    run.problems.append(Problem(location, message))
+def _refuse(run: _Run, location: Location, words: tuple[str, str]) -> None:
+    """`words`: message and hint."""
+    run.problems.append(Problem(location, *words))
     run.unreadable = True
 
 
-def _bad_words(character: str) -> str:
+def _bad_words(character: str) -> tuple[str, str]:
     if "\ud800" <= character <= "\udfff":
-        return "not UTF-8"
+        return "not UTF-8", "save it as UTF-8; PowerShell's '>' writes UTF-16"
     if character == "\r":
-        return "a carriage return without a line feed"
-    return f"a character that cannot be seen as it is (U+{ord(character):04X})"
+        return "a carriage return without a line feed", "end lines with a line feed"
+    return (
+        f"a character that cannot be seen as it is (U+{ord(character):04X})",
+        "write it in ASCII, or leave it out",
+    )

@@ -29,7 +29,9 @@ def checked_page(text: str) -> str:
     try:
         parse_url(text, allow_loopback_http=True)
     except ValueError as problem:
-        raise UsageError(f"--accounts-url is no address of a page: {problem}") from None
+        raise UsageError(
+            f"--accounts-url is no address of a page: {problem}", hint="write https://accounts.acme.example"
+        ) from None
     if "?" in text:
         # A link that carries a ticket would be sent to everybody who gets a message.
         raise UsageError(

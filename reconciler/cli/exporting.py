@@ -9,9 +9,11 @@ from pathlib import Path
 
 from reconciler.cli.session import Session, open_for_reading
 from reconciler.decide.export import Exported, exported
+from reconciler.errors import UsageError, clean
 from reconciler.model.desired import Desired
 from reconciler.model.location import Problem
 from reconciler.model.names import Address
+from reconciler.model.suggestion import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,12 @@ def export_manifests(session: Session, *, namespace: str | None, jobs: int) -> t
     nothing = Desired(root="", providers={}, accounts={})
     with open_for_reading(session) as (store, layout), session.events.showing_progress():
         observed = observe(store, layout, nothing, jobs=jobs, events=session.events)
-    made = [_written(one) for one in exported(observed, namespace=namespace)]
+    found = exported(observed, namespace=namespace)
+    if namespace is not None and not found:
+        there = sorted({str(one.address.namespace) for one in exported(observed)})
+        hint = suggest(namespace, there) or f"there are: {', '.join(there[:10]) or 'none'}"
+        raise UsageError(f"the store holds nothing of a namespace '{clean(namespace, cap=80)}'", hint=hint)
+    made = [_written(one) for one in found]
     problems = _problems(made)
     return tuple(_marked(one, problems.get(one.file)) for one in made)
 

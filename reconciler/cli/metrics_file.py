@@ -60,6 +60,7 @@ def make_metrics() -> Any:
         from reconciler.adapters.metrics import Metrics
     except ImportError:
         raise UsageError(
-            "metrics need their extra: prometheus-client is missing", hint="install reconciler[controller]"
+            "metrics need their extra: prometheus-client is missing",
+            hint="in a checkout: pip install --require-hashes -r requirements/server.txt",
         ) from None
     return Metrics(version=__version__)

@@ -65,7 +65,8 @@ def destinations(sources: Sources) -> tuple[Notifier, ...]:
         if secret is None:
             raise UsageError(
                 "RECONCILER_NOTIFY_WEBHOOK is set, and RECONCILER_NOTIFY_WEBHOOK_SECRET is not",
-                hint="what is not signed could come from anybody: whsec_$(openssl rand -base64 32)",
+                hint="what is not signed could come from anybody: "
+                'export RECONCILER_NOTIFY_WEBHOOK_SECRET="whsec_$(openssl rand -base64 32)"',
             )
         url = _url(webhook, "RECONCILER_NOTIFY_WEBHOOK", loopback=sources.loopback)
         found.append(Webhook(sources.client, url, webhook_keys(secret), sources.now, sources.page))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,6 +69,21 @@ class InstantType(click.ParamType[datetime]):
 
 
 INSTANT = InstantType()
+
+
+class AddressType(click.ParamType[str]):
+    """An IP address, as it is compared with a connection's."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(ip_address(str(value))) if value else ""
+        except ValueError:
+            self.fail(f"'{clean(value, cap=80)}' is no IP address: write it like 10.0.0.7", param, ctx)
+
+
+IP_ADDRESS = AddressType()
 
 
 class SinceType(click.ParamType[timedelta | datetime]):

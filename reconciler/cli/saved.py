@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from reconciler.decide.saved_plan import SavedPlan, read_saved_plan
+from reconciler.decide.saved_plan import SavedPlan, check_saved_format, read_saved_plan
 from reconciler.errors import UsageError, clean
 from reconciler.model.limits import MIB
 
 _LIMIT = 64 * MIB
+_SAVE = "save one with 'reconciler plan --out FILE'"
 
 
 def save_whole(path: Path, document: str) -> None:
@@ -32,8 +34,10 @@ def save_whole(path: Path, document: str) -> None:
         if draft is not None:
             with suppress(OSError):
                 os.unlink(draft)
+        missing = isinstance(error, FileNotFoundError)
         raise UsageError(
-            f"{clean(path)} cannot be written: {error.strerror or type(error).__name__}"
+            f"{clean(path)} cannot be written: {error.strerror or type(error).__name__}",
+            hint=f"make its folder first: mkdir -p {shlex.quote(clean(path.parent))}" if missing else None,
         ) from None
 
 
@@ -48,17 +52,19 @@ def load_plan(path: Path, *, prune: bool) -> SavedPlan:
 
 
 def read_document(path: Path) -> object:
-    """The JSON in `path`. UsageError where it cannot be read, is too large, or is none."""
+    """The saved plan in `path`, as JSON. UsageError where it cannot be read, is too large, or is none."""
     try:
         with path.open("rb") as file:
             raw = file.read(_LIMIT + 1)
     except OSError as error:
-        raise UsageError(f"{clean(path)} cannot be read: {error.strerror or type(error).__name__}") from None
+        raise UsageError(
+            f"{clean(path)} cannot be read: {error.strerror or type(error).__name__}", hint=_SAVE
+        ) from None
     if len(raw) > _LIMIT:
         raise UsageError(f"{clean(path)} is larger than any plan")
     try:
-        return json.loads(raw)
+        return check_saved_format(json.loads(raw))
     except (ValueError, RecursionError):
-        raise UsageError(
-            f"{clean(path)} is no saved plan", hint="save one with 'reconciler plan --out FILE'"
-        ) from None
+        raise UsageError(f"{clean(path)} is no saved plan", hint=_SAVE) from None
+    except UsageError as error:
+        raise UsageError(f"{clean(path)}: {error.message}", hint=error.hint) from None

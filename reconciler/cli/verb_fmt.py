@@ -22,6 +22,7 @@ def fmt(manifests: str, check: bool, **options: Any) -> int:
 
     from reconciler.adapters.manifest_layout import Fate, lay_out
     from reconciler.cli.session import make_session
+    from reconciler.decide.commands import at_root
 
     make_session(options)
     fates = list(lay_out(Path(manifests), write=not check))
@@ -29,8 +30,9 @@ def fmt(manifests: str, check: bool, **options: Any) -> int:
         if fate is Fate.CHANGED:
             click.echo(f"{'would change' if check else 'changed'}: {shown}")
         elif fate is Fate.LEFT:
-            click.echo(f"left alone: {shown}: it does not read; 'reconciler validate' says why", err=True)
+            click.echo(f"left alone: {shown}: it does not read", err=True)
     found = {fate for _, fate in fates}
     if Fate.LEFT in found:
+        click.echo(f"  hint: {at_root('reconciler validate', root=manifests)} says why", err=True)
         return 65
     return 2 if check and Fate.CHANGED in found else 0

@@ -77,7 +77,9 @@ def issue(label: str, manifests: str, jobs: int, **options: Any) -> int:
     session = make_session(options)
     desired = read_desired(manifests)
     observed = look_for_reading(session, desired, jobs=jobs)
-    report = make_status(desired, observed, plan_options(session, options, due_within=None))
+    chosen = plan_options(session, options, due_within=None)
+    chosen.check(desired, observed)
+    report = make_status(desired, observed, chosen)
     made = render_issue(report.attention, root=report.root, tool=TOOL, accounts_url=session.console.page)
     with _forge(session) as forge:
         kept = apply_issue(forge, title=made.title, body=made.body, label=label, needed=made.needed)

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from reconciler.adapters.metrics import Metrics
     from reconciler.cli.calling import Calling
     from reconciler.cli.session import Session
+    from reconciler.decide.plan_options import PlanOptions
     from reconciler.engine.controller import Controller, Cycle
     from reconciler.model.desired import Desired
     from reconciler.model.names import Address
+    from reconciler.model.observed import Observed
     from reconciler.model.store_path import Layout
     from reconciler.ports import SecretStore
 
@@ -66,8 +68,9 @@ def run(every: timedelta, listen: str, manifests: str, jobs: int, **options: Any
     metrics = make_metrics()
     with ExitStack() as closing:
         store, layout, key = closing.enter_context(open_for_work(session))
-        world = World(session, store, layout, key=key, root=manifests, jobs=jobs)
-        controller = Controller(world, plan_options(session, options, due_within=None), every)
+        chosen = plan_options(session, options, due_within=None)
+        world = World(session, store, layout, key=key, root=manifests, jobs=jobs, chosen=chosen)
+        controller = Controller(world, chosen, every)
         probes = Probes(every=every)
         if where is not None:
             from reconciler.adapters.probe_server import ProbeServer
@@ -91,6 +94,7 @@ class World:
     key: bytes
     root: str
     jobs: int
+    chosen: PlanOptions
     _working: list[Any] = field(default_factory=list)
 
     def declared(self) -> Desired:
@@ -121,6 +125,8 @@ class World:
         observed = look(
             session, desired, store=self.store, layout=self.layout, jobs=self.jobs, accounts=accounts
         )
+        if accounts is None:
+            self._remark(desired, observed)
         trust = FIRST_SETTINGS if observed.trust is None else observed.trust.settings
         client = make_client(session, trust)
         made = make_run(session, self.store, self.layout, key=self.key, client=client, jobs=self.jobs)
@@ -130,6 +136,13 @@ class World:
         finally:
             self._working.remove(made)
             client.close()
+
+    def _remark(self, desired: Desired, observed: Observed) -> None:
+        """What is selected and not there: said, since it may be a slip, and not more, since it may have been removed."""
+        try:
+            self.chosen.check(desired, observed)
+        except UsageError as error:
+            self.session.events.warning("selection", message=error.message)
 
     def in_flight(self) -> list[str]:
         return [name for made in list(self._working) for name in made.in_flight.names()]

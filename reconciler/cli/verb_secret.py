@@ -16,6 +16,7 @@ from reconciler.model.secret import Secret
 from reconciler.model.store_path import StorePath, reference_path
 
 _VALUE_BYTES = 64 * 1024
+_PIPE = "pipe the value in, and nothing else, or run it at a terminal to be asked"
 
 
 @click.group(short_help="Client secrets in the store.")
@@ -99,11 +100,11 @@ def secret_value(*, interactive: bool) -> Secret:
         raise NeedsPerson("a secret is asked for, and there is nobody to answer", hint="pipe it in on stdin")
     raw = sys.stdin.buffer.read(_VALUE_BYTES + 1)
     if len(raw) > _VALUE_BYTES:
-        raise UsageError("the value on stdin is too long")
+        raise UsageError(f"the value on stdin is longer than {_VALUE_BYTES // 1024} KiB", hint=_PIPE)
     try:
         text = raw.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise UsageError("the value on stdin is not UTF-8 text") from None
+        raise UsageError("the value on stdin is not UTF-8 text", hint=_PIPE) from None
     if not text:
-        raise UsageError("the value on stdin is empty")
+        raise UsageError("the value on stdin is empty", hint=_PIPE)
     return Secret(text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import DURATION, common_flags, flag, jobs_flag, manifests_flag
+from reconciler.cli.options import DURATION, IP_ADDRESS, common_flags, flag, jobs_flag, manifests_flag
 
 
 @click.command(short_help="Serve the Accounts page.")
@@ -43,7 +43,11 @@ from reconciler.cli.options import DURATION, common_flags, flag, jobs_flag, mani
     "--proxy-groups-header", default="X-Forwarded-Groups", show_default=True, help="Their groups, by commas."
 )
 @flag(
-    "--trusted-proxy", default="", metavar="ADDRESS", help="Whose X-Forwarded-For is believed (rate limits)."
+    "--trusted-proxy",
+    type=IP_ADDRESS,
+    default="",
+    metavar="ADDRESS",
+    help="Whose X-Forwarded-For is believed (rate limits).",
 )
 @flag(
     "--observe-every",
@@ -73,7 +77,7 @@ def serve(manifests: str, listen: str, accounts_url: str | None, jobs: int, **op
     address = parse_listen(listen)
     every = options["observe_every"]
     if every < timedelta(seconds=1):
-        raise UsageError("--observe-every is at least one second")
+        raise UsageError("--observe-every is at least one second", hint="write --observe-every 5m")
     public = public_of(accounts_url, listen=address, login=LoginMode(options["login"]))
     settings = _settings(session, options, listen=address, public=public)
     check_site(settings)
@@ -82,7 +86,8 @@ def serve(manifests: str, listen: str, accounts_url: str | None, jobs: int, **op
         from reconciler.web.start import make_site_app
     except ImportError:
         raise UsageError(
-            "the page needs the extra 'web'", hint="install it: pip install 'reconciler[web]'"
+            "the page needs the extra 'web'",
+            hint="in a checkout: pip install --require-hashes -r requirements/server.txt",
         ) from None
 
     with ExitStack() as closing:

@@ -72,7 +72,10 @@ def api_url(
     try:
         url = parse_url(whole, allow_loopback_http=loopback)
     except ValueError as problem:
-        raise UsageError(f"the URL cannot be requested: {problem}") from None
+        raise UsageError(
+            f"the URL cannot be requested: {problem}",
+            hint="write it whole, or a path that begins with '/' at the first API origin of the base",
+        ) from None
     if url.origin not in listed:
         raise TrustRefused(
             f"{clean(url.origin)} is no API origin of {provider.address}: its tokens go to"

@@ -73,7 +73,7 @@ def remove_secret(store: SecretStore, layout: Layout, *, path: StorePath, key: s
         if gone and attempt > 0:
             return
         if stored.document is None or gone:
-            what = f"{path}" if key is None or stored.document is None else f"key '{key}' of {path}"
+            what = f"secret at {path}" if key is None or stored.document is None else f"key '{key}' of {path}"
             raise SecretMissing(f"there is no {what}", hint="see: reconciler secret list")
         left = {name: value for name, value in stored.document.plain().items() if name != key}
         try:

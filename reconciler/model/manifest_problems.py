@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from reconciler.model.document import FLAW, PathPart, SourceDocument
 from reconciler.model.location import Location, Problem
 from reconciler.model.manifest import (
+    API_VERSION,
     LABEL_KEY_PATTERN,
     LABEL_VALUE_PATTERN,
     PROVIDER_PATTERN,
@@ -95,7 +96,8 @@ def _judge(detail: Any, source: SourceDocument, model: type[BaseModel]) -> tuple
         return source.where(path, key=True), *_unknown_key(path, model)
     if kind == "missing":
         where = f" in {shown_path(path[:-1])}" if len(path) > 1 else ""
-        return source.where(path[:-1], key=True), f"missing key '{path[-1]}'{where}", ""
+        hint = f"write apiVersion: {API_VERSION}" if path == ("apiVersion",) else ""
+        return source.where(path[:-1], key=True), f"missing key '{path[-1]}'{where}", hint
     name = "a key of " + shown_path(path[:-1]) if about_key else shown_path(path)
     words, hint = _words(kind, context, path=path, written=detail["input"])
     return source.where(path, key=about_key), f"{name} {words}" if name else words, hint

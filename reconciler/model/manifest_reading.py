@@ -26,6 +26,8 @@ _KINDS = {kind.value: kind for kind in Kind}
 _RANDOM_BY_NATURE = (("spec", "client", "id"), ("spec", "client", "keyId"), ("spec", "docs"))
 _SECRET_HINT = "store it and write a reference {path, key}; if this was ever pushed, take the secret back at the provider"
 
+_BEGIN = "'reconciler init DIR' writes some to begin with"
+
 
 @dataclass(frozen=True, slots=True)
 class ManifestReading:
@@ -44,7 +46,8 @@ def read_manifest(source: SourceDocument) -> ManifestReading:
         if source.flawed:
             return ManifestReading(source)
         words = "a manifest is a mapping with apiVersion, kind, metadata and spec"
-        return ManifestReading(source, problems=(Problem(source.location, words),))
+        hint = "one '---' between two documents, no list of them" if isinstance(data, list) else _BEGIN
+        return ManifestReading(source, problems=(Problem(source.location, words, hint),))
     kind = _KINDS.get(data["kind"]) if isinstance(data.get("kind"), str) else None
     address = _address(source, kind)
     if not source.complete:

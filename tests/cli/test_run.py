@@ -98,6 +98,13 @@ def test_what_it_cannot_do_is_told_and_not_the_end(town: Town):
         it.until(lambda: "reconciler/tokens/sales/late" in town.rows("tokens/sales"))
 
 
+def test_what_is_selected_and_not_there_is_said_and_the_rest_goes_on(town: Town):
+    with running(town, "--only", "crm", "--only", "crn", "--only", "idp") as it:
+        it.until(lambda: "there is no object 'crn'" in it.said.read_text())
+        it.until(lambda: it.get("/readyz").status_code == 200)
+        assert "account/sales/crm" in it.said.read_text()
+
+
 @pytest.mark.parametrize("listen", ["here", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", ":1"])
 def test_no_place_to_listen_on_is_a_usage_error(town: Town, listen: str):
     assert "no place to listen on" in town.desk.run("run", "--listen", listen, expect=64).err
