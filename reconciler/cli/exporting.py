@@ -12,7 +12,7 @@ from reconciler.decide.export import Exported, exported
 from reconciler.errors import UsageError, clean
 from reconciler.model.desired import Desired
 from reconciler.model.location import Problem
-from reconciler.model.names import Address
+from reconciler.model.names import Address, is_name
 from reconciler.model.suggestion import suggest
 
 
@@ -43,9 +43,11 @@ def export_manifests(session: Session, *, namespace: str | None, jobs: int) -> t
         observed = observe(store, layout, nothing, jobs=jobs, events=session.events)
     found = exported(observed, namespace=namespace)
     if namespace is not None and not found:
-        there = sorted({str(one.address.namespace) for one in exported(observed)})
-        hint = suggest(namespace, there) or f"there are: {', '.join(there[:10]) or 'none'}"
-        raise UsageError(f"the store holds nothing of a namespace '{clean(namespace, cap=80)}'", hint=hint)
+        meant = suggest(namespace, sorted({str(one.address.namespace) for one in exported(observed)}))
+        if meant or not is_name(namespace):
+            raise UsageError(
+                f"there is no namespace '{clean(namespace, cap=80)}'", hint=meant or "write it like marketing"
+            )
     made = [_written(one) for one in found]
     problems = _problems(made)
     return tuple(_marked(one, problems.get(one.file)) for one in made)

@@ -17,7 +17,7 @@ _BY_HAND_ONLY = {
     ("trust settings", "prefixes"), ("trust settings", "no_hosts"), ("trust settings", "no_prefixes"),
     ("base test", "origins"), ("base test", "server"), ("base test", "burn"),
     ("revoke", "yes"), ("init-store", "mode"), ("init-store", "loopback"), ("init-store", "hosts"),
-    ("store copy", "to"),
+    ("store copy", "to"), ("consent-link", "listed"), ("consent-link", "withdraw"),
 }  # fmt: skip
 """Flags that widen trust. Environment variables may only tighten it, since a workflow file is Git too (DESIGN §8); and a yes
 that was said once and for all is none, nor is a place that everything moves to."""

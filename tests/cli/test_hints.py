@@ -94,8 +94,12 @@ def test_what_is_no_saved_plan_is_named_with_the_command_that_saves_one(
 @pytest.mark.parametrize(
     ("arguments", "words", "hint"),
     [
-        (("export", "--namespace", "sale"), "holds nothing of a namespace 'sale'", "did you mean 'sales'?"),
-        (("export", "--namespace", "Support Team"), "holds nothing of a namespace", "there are: sales"),
+        (("export", "--namespace", "sale"), "there is no namespace 'sale'", "did you mean 'sales'?"),
+        (
+            ("export", "--namespace", "Support Team"),
+            "there is no namespace 'Support Team'",
+            "write it like marketing",
+        ),
         (("status", "--since", "2999-01-01"), "--since lies in the future", "write how long ago"),
         (("serve", "--trusted-proxy", "nginx"), "--trusted-proxy: 'nginx' is no IP address", "serve --help"),
         (("request", "crm", "whoami"), "the URL cannot be requested", "a path that begins with '/'"),
