@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.decide.status_view import AccountReport, ProviderReport, ProviderState, StatusReport
 from reconciler.model.desired import Registration
+from reconciler.model.duration import format_instant
 from reconciler.model.state import NEEDS_PERSON, AccountState
 from reconciler.report.style import Ink, Style
 from reconciler.report.text_lines import attention_lines, column_of, head, labelled
@@ -39,7 +40,10 @@ def render_status(status: StatusReport, style: Style) -> str:
 
 def _header(status: StatusReport) -> str:
     what = f"{counted(len(status.providers), 'provider')}, {counted(len(status.accounts), 'account')}"
-    since = "" if status.since is None else f" changed since {moment(status.since, status.now)}"
+    since = ""
+    if status.since is not None:
+        when = format_instant(status.since) if status.since > status.now else moment(status.since, status.now)
+        since = f" changed since {when}"
     return f"{what}{since} · store {status.store}"
 
 

@@ -100,7 +100,6 @@ def test_what_is_no_saved_plan_is_named_with_the_command_that_saves_one(
             "there is no namespace 'Support Team'",
             "write it like marketing",
         ),
-        (("status", "--since", "2999-01-01"), "--since lies in the future", "write how long ago"),
         (("serve", "--trusted-proxy", "nginx"), "--trusted-proxy: 'nginx' is no IP address", "serve --help"),
         (("request", "crm", "whoami"), "the URL cannot be requested", "a path that begins with '/'"),
         (

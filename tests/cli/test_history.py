@@ -164,6 +164,9 @@ def test_status_since_shows_what_changed_and_nothing_else(town: Town):
     assert {a["address"] for a in shown["accounts"]} == {"account/sales/crm", "account/sales/mail"}
     later = town.desk.run("status", "-o", "json", "--since", "2999-01-01", expect=0).json
     assert (later["accounts"], later["providers"], later["attention"]) == ([], [], [])
+    assert (
+        "changed since 2999-01-01T00:00:00Z" in town.desk.run("status", "--since", "2999-01-01", expect=0).out
+    )
     assert "changed since" in town.desk.run("status", "--since", "1h", expect=0).out
     assert "write a duration" in town.desk.run("status", "--since", "lately", expect=64).err
 

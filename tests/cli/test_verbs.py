@@ -99,7 +99,12 @@ def test_secret_at_a_terminal_is_asked_for_twice_and_never_echoed(
 
 @pytest.mark.parametrize(
     ("stdin", "words"),
-    [(b"", "is empty"), (b"\n", "is empty"), (b"x" * 65537, "too long"), (b"\xff\xfe", "not UTF-8")],
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"x" * 65537, "longer than 64 KiB"),
+        (b"\xff\xfe", "not UTF-8"),
+    ],
 )
 def test_a_secret_that_cannot_be_one_is_refused(desk: Keyboard, stdin: bytes, words: str):
     said = desk.run("secret", "set", CLIENT_PATH, "client_secret", stdin=stdin, expect=64)
