@@ -21,7 +21,6 @@ from reconciler.model.ready import ClientCredentials
 from reconciler.model.secret import Document, Secret
 from reconciler.model.store_path import StorePath
 from reconciler.model.stored import KeyMetadata, Stored
-from reconciler.ports_people import DeviceInteraction, Forge, Interaction, Notifier
 
 PLAIN_REQUEST = RequestShape()
 """As RFC 6749 has it."""
@@ -30,19 +29,15 @@ __all__ = [
     "PLAIN_REQUEST",
     "AssertionSigner",
     "Clock",
-    "DeviceInteraction",
     "Entropy",
     "Events",
     "Failpoint",
-    "Forge",
     "HttpAnswer",
-    "Interaction",
     "Loss",
     "MetadataEndpoint",
     "MetadataStore",
     "MovableStore",
     "NoAnswer",
-    "Notifier",
     "OriginProbe",
     "Outcome",
     "RegistrationEndpoint",

@@ -1,6 +1,6 @@
 """How people are reached, as Protocols named by role: at a terminal, by a device's code, by notices, on a forge.
 
-Part of `reconciler.ports`, which hands them on; the rules are those of that module.
+A module beside `reconciler.ports`, whose rules are the same: what speaks to stores and servers alone needs none of it.
 """
 
 from __future__ import annotations

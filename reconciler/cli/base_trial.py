@@ -40,7 +40,8 @@ from reconciler.model.ready import ClientCredentials, ReadyEndpoints, ReadyProvi
 from reconciler.model.secret import Secret
 from reconciler.model.store_path import Layout, own_path
 from reconciler.model.trust import Binding, TrustSettings
-from reconciler.ports import Interaction, SecretStore
+from reconciler.ports import SecretStore
+from reconciler.ports_people import Interaction
 
 _CREDENTIAL = "the client of this trial"
 _STRANGER = "reconciler-base-test"

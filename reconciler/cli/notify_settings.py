@@ -26,7 +26,7 @@ from reconciler.model.desired import SecretRef
 from reconciler.model.endpoint import Url, is_host, parse_url
 from reconciler.model.secret import Secret
 from reconciler.model.store_path import Layout, reference_path
-from reconciler.ports import Notifier
+from reconciler.ports_people import Notifier
 
 _REFERENCE = "store:"
 _FILES = {"subject": "mail-subject.txt", "mail": "mail.txt", "chat": "slack.txt"}

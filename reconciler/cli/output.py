@@ -1,24 +1,26 @@
 """Which renderer an `-o` format means. Writes one document to stdout, and nothing else there; `--report` writes others
-of the same run into files."""
+of the same run into files. A renderer is imported where it is asked for: a run needs one of four."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.console import STILL_DONE, Console, leave_stdout
 from reconciler.cli.saved import save_whole
-from reconciler.decide.forecast_report import Forecast
-from reconciler.decide.plan import Plan
-from reconciler.decide.results import RunReport
-from reconciler.decide.status_view import StatusReport
 from reconciler.errors import ReconcilerError, UsageError
-from reconciler.model.desired import Desired
-from reconciler.report import github, json_document, markdown, text
 from reconciler.report.style import Style
+
+if TYPE_CHECKING:
+    from reconciler.decide.forecast_report import Forecast
+    from reconciler.decide.plan import Plan
+    from reconciler.decide.results import RunReport
+    from reconciler.decide.status_view import StatusReport
+    from reconciler.model.desired import Desired
 
 _FILE_WIDTH = 110
 
@@ -53,12 +55,20 @@ def write_plan(
     def rendered(form: str, style: Style) -> str:
         match form:
             case "json":
+                from reconciler.report import json_document
+
                 return json_document.plan_document(plan, tool=tool, commit=commit)
             case "markdown":
+                from reconciler.report import markdown
+
                 return markdown.render_plan(plan, tool=tool, commit=commit, accounts_url=console.page)
             case "github":
+                from reconciler.report import github
+
                 return github.annotate_plan(plan)
             case _:
+                from reconciler.report import text
+
                 return text.render_plan(plan, style)
 
     _write_files(rendered, reports)
@@ -71,12 +81,20 @@ def write_run(
     def rendered(form: str, style: Style) -> str:
         match form:
             case "json":
+                from reconciler.report import json_document
+
                 return json_document.run_document(report, tool=tool, commit=commit)
             case "markdown":
+                from reconciler.report import markdown
+
                 return markdown.render_run(report, tool=tool, commit=commit, accounts_url=console.page)
             case "github":
+                from reconciler.report import github
+
                 return github.annotate_run(report)
             case _:
+                from reconciler.report import text
+
                 return text.render_run(report, style)
 
     _write_files(rendered, reports)
@@ -95,10 +113,16 @@ def _write_files(rendered: Callable[[str, Style], str], reports: Reports) -> Non
 def write_status(status: StatusReport, *, output: str, console: Console, tool: str, commit: str) -> None:
     match output:
         case "json":
+            from reconciler.report import json_document
+
             document = json_document.status_document(status, tool=tool, commit=commit)
         case "markdown":
+            from reconciler.report import markdown
+
             document = markdown.render_status(status, tool=tool, commit=commit, accounts_url=console.page)
         case _:
+            from reconciler.report import text
+
             document = text.render_status(status, style_of(console))
     print_document(document)
 
@@ -130,9 +154,15 @@ def write_forecast(
 def write_problems(desired: Desired, *, output: str, console: Console, tool: str) -> None:
     match output:
         case "json":
+            from reconciler.report import json_document
+
             document = json_document.validate_document(desired, tool=tool)
         case "github":
+            from reconciler.report import github
+
             document = github.annotate_problems(desired.problems)
         case _:
+            from reconciler.report import text
+
             document = text.render_problems(desired, style_of(console))
     print_document(document)

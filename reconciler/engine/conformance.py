@@ -40,7 +40,7 @@ from reconciler.model.desired import DesiredAccount
 from reconciler.model.grant import TokenSet
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.secret import Secret
-from reconciler.ports import Interaction
+from reconciler.ports_people import Interaction
 
 _REFRESHES = 3
 _STATE_BYTES = 24

@@ -52,7 +52,7 @@ from reconciler.model.desired import DesiredAccount
 from reconciler.model.grant import TokenSet
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.secret import Secret
-from reconciler.ports import Interaction
+from reconciler.ports_people import Interaction
 
 __all__ = ["begin_consent", "consent", "finish_consent"]
 

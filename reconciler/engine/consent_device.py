@@ -33,7 +33,7 @@ from reconciler.model.endpoint import TrustedUrl
 from reconciler.model.grant import TokenSet
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.secret import Secret
-from reconciler.ports import DeviceInteraction
+from reconciler.ports_people import DeviceInteraction
 
 
 def consent_by_device(

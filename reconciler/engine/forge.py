@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from reconciler.decide.sticky import Deed, keep_comment, keep_issue
-from reconciler.ports import Forge
+from reconciler.ports_people import Forge
 
 
 @dataclass(frozen=True, slots=True)

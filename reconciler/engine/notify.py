@@ -19,7 +19,8 @@ from reconciler.decide.notify_results import Delivery, NotifyReport
 from reconciler.errors import CasConflict, HeldByAnother, WriteUnclear
 from reconciler.model.notified import Marks, shard_of
 from reconciler.model.store_path import Layout
-from reconciler.ports import Notifier, SecretStore
+from reconciler.ports import SecretStore
+from reconciler.ports_people import Notifier
 
 MOST_A_RUN = 500
 _TRIES = 5

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from reconciler.decide.plan import Plan
 from reconciler.decide.results import Outcome, RunReport
@@ -14,13 +15,6 @@ from reconciler.decide.status_view import StatusReport
 from reconciler.errors import clean
 from reconciler.model.desired import Desired
 from reconciler.model.duration import format_instant
-from reconciler.report.contract import (
-    PlanDocument,
-    PlanSummary,
-    RunDocument,
-    StatusDocument,
-    ValidateDocument,
-)
 from reconciler.report.json_parts import (
     account_part,
     attention_part,
@@ -33,6 +27,15 @@ from reconciler.report.json_parts import (
     result_part,
     upkeep_part,
 )
+
+if TYPE_CHECKING:
+    from reconciler.report.contract import (
+        PlanDocument,
+        PlanSummary,
+        RunDocument,
+        StatusDocument,
+        ValidateDocument,
+    )
 
 _TEXT_CAP = 4096
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from reconciler.decide.changes import Action, Blocked, Change, GuardHit
 from reconciler.decide.results import Attention, Outcome, Result
@@ -13,20 +14,27 @@ from reconciler.model.duration import format_instant
 from reconciler.model.location import Location, Problem
 from reconciler.model.names import Address, Kind
 from reconciler.model.state import Reason
-from reconciler.report.contract import (
-    AttentionDocument,
-    BlockedDocument,
-    ChangeAction,
-    ChangeDocument,
-    GuardDocument,
-    KindName,
-    ProblemDocument,
-    ResultDocument,
-    UpkeepAction,
-    UpkeepDocument,
-)
-from reconciler.report.contract_keep import OriginDocument
-from reconciler.report.contract_objects import AccountDocument, ConditionDocument, ProviderDocument, Source
+
+if TYPE_CHECKING:
+    from reconciler.report.contract import (
+        AttentionDocument,
+        BlockedDocument,
+        ChangeAction,
+        ChangeDocument,
+        GuardDocument,
+        KindName,
+        ProblemDocument,
+        ResultDocument,
+        UpkeepAction,
+        UpkeepDocument,
+    )
+    from reconciler.report.contract_keep import OriginDocument
+    from reconciler.report.contract_objects import (
+        AccountDocument,
+        ConditionDocument,
+        ProviderDocument,
+        Source,
+    )
 
 _CHANGES: Mapping[Action, ChangeAction] = {
     Action.REGISTER: "register",
