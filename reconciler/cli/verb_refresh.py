@@ -60,6 +60,7 @@ def refresh(
     from reconciler.cli.planning import plan_options
     from reconciler.cli.session import TOOL, make_session, read_desired
     from reconciler.decide.selection import resolve_one
+    from reconciler.decide.trying import Sparing
     from reconciler.engine.observe import observe
     from reconciler.engine.reconcile import refresh_due
     from reconciler.errors import UsageError
@@ -76,7 +77,16 @@ def refresh(
             "ADDRESS… says what is refreshed, and so do --only, --exclude and -l", hint="give one of the two"
         )
 
-    look = partial(observe, desired=desired, jobs=jobs, accounts=named or None, events=session.events)
+    frozen = session.settings.frozen is not None
+    sparing = None if frozen else Sparing(desired, chosen, force=force)
+    look = partial(
+        observe,
+        desired=desired,
+        jobs=jobs,
+        accounts=named or None,
+        events=session.events,
+        sparing=sparing,
+    )
     with calling(session, look=look, jobs=jobs, progress=True) as work:
         chosen.check(desired, work.observed)
         report = refresh_due(

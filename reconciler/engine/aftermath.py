@@ -65,7 +65,10 @@ def _refreshed(view: AccountView) -> AccountView:
 
 def _look_again(accounts: Accounts, address: Address) -> None:
     run, view = accounts.run, accounts.views[address]
-    single_use = view.observed.grants is not None
+    provider = view.provider
+    single_use = (
+        view.is_person and provider is not None and provider.behaviour.refresh_token.rotation.needs_intent
+    )
     try:
         seen = observe_account(run.store, run.layout, address, single_use=single_use)
     except ReconcilerError:

@@ -2,7 +2,8 @@
 
 Rules:
 - lists: `tokens/`, `providers/`, `grants/` where a single-use base is declared, and each namespace below them;
-- one metadata read an account (two for single-use), a provider, a distinct client secret; one data read a trust key;
+- one metadata read an account (two for single-use, unless its grant is read next anyway), a provider, a distinct client
+  secret; one data read a trust key;
   where the server scans metadata in bulk, its pages take the place of lists and reads;
 - a key that no list shows is not read: it does not exist; a list that is denied makes us read what is declared;
 - a path that is denied makes that one object unknown; only the store as a whole ends the run;
@@ -13,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from reconciler.decide.references import check_references
 from reconciler.decide.trust_origins import credentials_of
+from reconciler.decide.trying import Sparing
 from reconciler.engine.metadata_reader import MetadataReader, Read
 from reconciler.engine.trust import read_binding, read_trust
 from reconciler.errors import PathDenied, RecordInvalid
@@ -38,9 +41,10 @@ def observe(
     jobs: int = 8,
     accounts: Collection[Address] | None = None,
     events: Events | None = None,
+    sparing: Sparing | None = None,
 ) -> Observed:
     """What the store says. `accounts`: only these and their providers, without lists (orphans are not seen then).
-    `events` hears how far it has come.
+    `events` hears how far it has come. `sparing`: whose grant is read next, whatever its metadata say; they are left out.
 
     StoreError where the store as a whole cannot be used.
     """
@@ -57,9 +61,12 @@ def observe(
             )
             used = {desired.accounts[address].provider for address in declared}
             providers = [provider for address, provider in desired.providers.items() if address in used]
-        tokens, grants, registered = _read_folders(
-            reader, layout, desired, providers=providers, declared=declared, only=seen
-        )
+        folders = _Folders(reader, layout, desired, declared=declared, only=seen)
+        tokens, registered = folders.tokens(), folders.providers(providers)
+        guarded = {a for a in declared if _is_single_use(desired, a)}
+        if sparing is not None:
+            guarded -= _spared(sparing, desired, tokens=tokens, providers=registered, now=now)
+        grants = folders.grants(guarded)
         secrets = _read_secrets(reader, providers)
         trust, trust_unreadable = _read_trust(store, layout, reader=reader, providers=providers)
     known = {*tokens, *grants}
@@ -115,43 +122,60 @@ def _refused_references(desired: Desired, layout: Layout, trust: TrustView | Non
     return refused
 
 
-def _read_folders(
-    reader: MetadataReader,
-    layout: Layout,
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    """What is kept by address. `only`: these accounts alone, without lists."""
+
+    reader: MetadataReader
+    layout: Layout
+    desired: Desired
+    declared: Collection[Address]
+    only: frozenset[Address] | None
+
+    def tokens(self) -> dict[Address, Read]:
+        layout, reader = self.layout, self.reader
+        if self.only is not None:
+            return {address: reader.read(layout.token(address)) for address in sorted(self.only)}
+        declared = [layout.token(a) for a in self.declared]
+        return _by_address(reader.folder(layout.tokens, declared=declared), layout, Kind.ACCOUNT)
+
+    def providers(self, providers: Collection[DesiredProvider]) -> dict[Address, Read]:
+        layout, reader = self.layout, self.reader
+        if self.only is not None:
+            return {p.address: reader.read(layout.provider(p.address)) for p in providers}
+        declared = [layout.provider(p.address) for p in providers]
+        return _by_address(reader.folder(layout.providers, declared=declared), layout, Kind.PROVIDER)
+
+    def grants(self, guarded: Collection[Address]) -> dict[Address, Read]:
+        """Metadata of the grants of `guarded`; of others nothing is read, though a scan may show them."""
+        layout, reader = self.layout, self.reader
+        if self.only is not None or not guarded:
+            return {address: reader.read(layout.grant(address)) for address in sorted(guarded)}
+        wanted = frozenset(layout.grant(address) for address in guarded)
+        scanned = reader.scan(layout.grants)
+        if scanned is not None:
+            found = {path: Read(metadata) for path, metadata in scanned.items() if path in wanted}
+        else:
+            listed = [path for path in reader.listed(layout.grants, wanted) if path in wanted]
+            found = dict(zip(listed, reader.each(reader.read, listed), strict=True))
+        return _by_address(found, layout, Kind.ACCOUNT)
+
+
+def _spared(
+    sparing: Sparing,
     desired: Desired,
     *,
-    providers: Collection[DesiredProvider],
-    declared: Collection[Address],
-    only: frozenset[Address] | None,
-) -> tuple[dict[Address, Read], dict[Address, Read], dict[Address, Read]]:
-    """`tokens/`, `grants/` and `providers/`, by address."""
-    guarded = {a for a in declared if _is_single_use(desired, a)}
-    if only is not None:
-        tokens = {address: reader.read(layout.token(address)) for address in sorted(only)}
-        grants = {address: reader.read(layout.grant(address)) for address in sorted(guarded)}
-        registered = {p.address: reader.read(layout.provider(p.address)) for p in providers}
-        return tokens, grants, registered
-    tokens = _by_address(
-        reader.folder(layout.tokens, declared=[layout.token(a) for a in declared]), layout, Kind.ACCOUNT
-    )
-    grants = {}
-    if any(p.behaviour.refresh_token.rotation.needs_intent for p in desired.providers.values()):
-        grants = _by_address(_guarded_grants(reader, layout, guarded), layout, Kind.ACCOUNT)
-    wanted = [layout.provider(p.address) for p in providers]
-    registered = _by_address(reader.folder(layout.providers, declared=wanted), layout, Kind.PROVIDER)
-    return tokens, grants, registered
-
-
-def _guarded_grants(
-    reader: MetadataReader, layout: Layout, guarded: Collection[Address]
-) -> dict[StorePath, Read]:
-    """Metadata of the grants of single-use accounts; of others nothing is read, though a scan may show them."""
-    wanted = frozenset(layout.grant(address) for address in guarded)
-    scanned = reader.scan(layout.grants)
-    if scanned is not None:
-        return {path: Read(metadata) for path, metadata in scanned.items() if path in wanted}
-    listed = [path for path in reader.listed(layout.grants, wanted) if path in wanted]
-    return dict(zip(listed, reader.each(reader.read, listed), strict=True))
+    tokens: Mapping[Address, Read],
+    providers: Mapping[Address, Read],
+    now: datetime,
+) -> set[Address]:
+    known = {address: _provider(address, read) for address, read in providers.items()}
+    return {
+        address
+        for address, read in tokens.items()
+        if (account := desired.accounts.get(address)) is not None
+        and sparing.spares(_account(address, read, None), known.get(account.provider), now=now)
+    }
 
 
 def _is_single_use(desired: Desired, address: Address) -> bool:

@@ -22,6 +22,7 @@ from reconciler.decide.health import Health, judge_account
 from reconciler.decide.incidents import lives_past_next_run
 from reconciler.decide.refresh_results import REFRESH, failed_result, incident_result, silence_result
 from reconciler.decide.results import Outcome, Result
+from reconciler.decide.trying import is_tried
 from reconciler.engine.circuit import Desk
 from reconciler.engine.desk_record import record_desks
 from reconciler.engine.dispatch import Dispatcher, Job, NotRun
@@ -38,8 +39,6 @@ from reconciler.model.status import Circuit
 
 __all__ = ["RefreshWork", "refresh_accounts"]
 
-_UNTOUCHABLE = (AccountState.UNKNOWN, AccountState.SUSPENDED, AccountState.ORPHANED)
-_NOTHING_THERE = (Reason.FOREIGN_OWNER, Reason.NEVER_CONSENTED, Reason.REVOKED_HERE)
 _LOOK_BACK = timedelta(hours=1)
 """How long before an incident opened a refusal may have been its first sign."""
 
@@ -134,7 +133,7 @@ def _choose(
         view = _view(run, item, clock=clock, due_within=due_within)
         health = judge_account(view)
         rank, address = health.urgency or view.now, item.account.address
-        if health.due or (force and _may_be_forced(view, health)):
+        if is_tried(view, health, force=force):
             doubted = _circuit(item.provider_observed) is not None and _was_refused(item)
             ranked.append((False, doubted, rank, address, item))
         elif _fell_in_incident(item, health):
@@ -147,15 +146,6 @@ def _choose(
 
 def _was_refused(item: RefreshWork) -> bool:
     return item.observed.status is not None and item.observed.status.not_before is not None
-
-
-def _may_be_forced(view: AccountView, health: Health) -> bool:
-    """What the provider itself asks for is no threshold of ours: `--force` keeps to it (DESIGN §6, "When")."""
-    if health.state in _UNTOUCHABLE or health.reason in _NOTHING_THERE:
-        return False
-    # Some refuse a token that is too young (Zoho), others one that is not old enough (Exact).
-    allowed = view.may_be_refreshed_from
-    return (allowed is None or view.now >= allowed) and health.reason is not Reason.RATE_LIMITED
 
 
 def _fell_in_incident(item: RefreshWork, health: Health) -> bool:

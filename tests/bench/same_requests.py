@@ -115,8 +115,6 @@ def refresh(
         for name in mine:
             grant, token = f"{folder}/grants/{name}", f"{folder}/tokens/{name}"
             published = vault.ask("GET", f"/v1/{mount}/metadata/{token}")["data"]["current_version"]
-            if guarded:
-                vault.ask("GET", f"/v1/{mount}/metadata/{grant}")
             read = vault.ask("GET", f"/v1/{mount}/data/{grant}")["data"]
             held, version = read["data"], read["metadata"]["version"]
             if guarded:

@@ -16,6 +16,7 @@ from reconciler.decide.plan import Plan, PlanOptions, make_plan
 from reconciler.decide.results import Outcome, Result, RunReport
 from reconciler.decide.saved_plan import SavedPlan
 from reconciler.decide.status_view import StatusReport
+from reconciler.decide.trying import Sparing
 from reconciler.engine.observe import observe
 from reconciler.engine.provider_ports import ProviderPorts
 from reconciler.engine.publish import commit_consented_grant
@@ -172,12 +173,13 @@ class ReconcileWorld:
 
     def refresh(self, *names: str, force: bool = False, **options: Any) -> RunReport:
         addresses = frozenset(self.account(name).address for name in names)
-        observed = self.observe(accounts=addresses) if addresses else self.observe()
+        chosen = PlanOptions(**options)
+        sparing = Sparing(self.desired, chosen, force=force)
         return refresh_due(
             self.run(),
             self.desired,
-            observed,
-            options=PlanOptions(**options),
+            self.observe(accounts=addresses or None, sparing=sparing),
+            options=chosen,
             ports=self.ports(),
             addresses=addresses,
             force=force,

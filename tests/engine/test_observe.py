@@ -4,11 +4,24 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.decide.plan_options import PlanOptions
+from reconciler.decide.selection import make_selection
+from reconciler.decide.trying import Sparing
 from reconciler.engine.observe import observe
 from reconciler.errors import StoreSealed
 from reconciler.model.behaviour import Rotation
+from reconciler.model.location import Location, Problem
 from reconciler.model.names import account_address
-from tests.engine.reconcile_world import LAYOUT, SECRET, ReconcileWorld, machine, provider_of, settled
+from tests.engine.reconcile_world import (
+    HOUR,
+    LAYOUT,
+    MINUTE,
+    SECRET,
+    ReconcileWorld,
+    machine,
+    provider_of,
+    settled,
+)
 from tests.simulators.manifests import ACCOUNT, PROVIDER, make_account, make_provider, secret_ref
 from tests.simulators.memory_store import CHANGING, Fault
 
@@ -37,6 +50,54 @@ def test_one_metadata_read_an_account_and_two_for_single_use(rotation):
     assert store.count("read", under=LAYOUT.trust) == store.count("read") == 2
     assert store.count("server_time") == 1
     assert not any(seen.operation in CHANGING for seen in store.requests)
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_a_grant_that_is_read_next_anyway_is_not_looked_at_before(bulk):
+    world = _applied(7, bulk=bulk)
+    world.refresh(force=True)
+    store = world.store
+    assert (
+        store.count("read_metadata", under=LAYOUT.grants)
+        == store.count("list_keys", under=LAYOUT.grants)
+        == 0
+    )
+    assert store.count("scan_metadata", under=LAYOUT.grants) == 0
+    assert store.count("read", under=LAYOUT.grants) == 7
+
+
+def test_those_that_are_due_are_spared_and_the_others_are_looked_at():
+    world = _applied(7)
+    world.advance(HOUR - MINUTE)
+    world.refresh("team/a1", "team/a2")
+    world.store.forget_requests()
+    world.refresh()
+    assert world.store.count("read_metadata", under=LAYOUT.grants) == 2
+
+
+@pytest.mark.parametrize("kept", ["fresh", "suspended", "other", "problem"])
+def test_what_may_stay_as_it_is_is_looked_at_as_ever(kept):
+    """An unfinished refresh shows only by the metadata of its grant."""
+    world = _applied(1)
+    broken = Problem(Location("broken.yaml", 1, 1), "not YAML")
+    world.declare(
+        provider_of(),
+        make_account("team/a0", suspend=kept == "suspended"),
+        problems=[broken] if kept == "problem" else [],
+    )
+    selection = make_selection(only=["team/b0"] if kept == "other" else [])
+    seen = world.observe(
+        sparing=Sparing(world.desired, PlanOptions(selection=selection), force=kept != "fresh")
+    )
+    assert seen.accounts[account_address("team", "a0")].grants is not None
+
+
+def test_a_grant_without_its_projection_is_looked_at_even_where_all_is_forced():
+    """A consent that was cut short before it was published: only the grant's own metadata tell of it."""
+    world = _applied(1)
+    world.change_status("team/a0", client_id="", consented_at=None)
+    seen = world.observe(sparing=Sparing(world.desired, PlanOptions(), force=True))
+    assert seen.accounts[account_address("team", "a0")].grants is not None
 
 
 def test_a_secret_that_many_providers_name_is_asked_for_once():
@@ -135,5 +196,5 @@ def test_a_store_that_knows_nothing_costs_a_few_lists():
     world = ReconcileWorld()
     world.declare(provider_of(), machine())
     observe(world.store, LAYOUT, world.desired)
-    assert world.store.count("list_keys") == 3
+    assert world.store.count("list_keys") == 2
     assert secret_ref().path in world.observe().secrets
