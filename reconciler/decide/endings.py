@@ -107,6 +107,8 @@ def conclude_answer(
     if isinstance(answer, TokenSet):
         ending = yield from _granted(task, held, answer, op_id=op_id, started=started)
         warnings = (*presented.warnings, *answer.warnings, *ending.warnings)
+        if not (warnings or presented.last_good_used):
+            return ending
         return replace(ending, last_good_used=presented.last_good_used, warnings=warnings)
     if answer.refresh_token is not None:
         ending = yield from _kept(task, held, answer, op_id=op_id, started=started)
@@ -123,7 +125,8 @@ def _granted(
     now: datetime = yield Now()
     record = held.record
     ending = Ending.REFRESHED if tokens.access_token is not None else Ending.KEPT
-    verdict = standing_verdict(record, fingerprint=task.fingerprint(record))
+    spent = task.fingerprint(record)
+    verdict = standing_verdict(record, fingerprint=spent)
     recovered = verdict is not None and verdict.judge is ErrorClass.NEEDS_CONSENT
 
     def rebase(onto: GrantRecord) -> GrantRecord:
@@ -135,7 +138,7 @@ def _granted(
         task,
         rebase,
         onto=held,
-        spent=task.fingerprint(record),
+        spent=spent,
         brought=tokens.refresh_token,
         op_id=op_id,
         started=started,
@@ -150,10 +153,8 @@ def _kept(
     now: datetime = yield Now()
 
     def rebase(onto: GrantRecord) -> GrantRecord:
-        record = settled(onto, op_id=op_id, phase=Phase.DONE)
-        return replace(
-            record, refresh_token=error.refresh_token, doubt=None, last_try=now, origin=task.origin
-        )
+        done = settled(onto, op_id=op_id, phase=Phase.DONE, origin=task.origin)
+        return replace(done, refresh_token=error.refresh_token, doubt=None, last_try=now)
 
     outcome = yield from commit(
         task,
@@ -207,9 +208,7 @@ def _refused(task: RefreshTask, held: Grant, error: TokenError, *, op_id: str) -
     if record.intent is None and not speaks_of_grant(error.judge):
         return ending
     left = replace(record, verdict=verdict, doubt=doubt_left(record, now=now), last_try=now)
-    released = settled(
-        replace(left, owner=task.owner_mark, removal=task.removal), op_id=op_id, phase=Phase.RELEASED
-    )
+    released = settled(left, op_id=op_id, phase=Phase.RELEASED, owner=task.owner_mark, removal=task.removal)
     step = Step.VERDICT if record.intent is None else Step.RELEASE
     outcome = yield from release(released, cas=held.version, step=step)
     return _released(task, outcome, ending=ending, now=now)
@@ -264,8 +263,10 @@ def _renewed(
         scopes = granted_scopes(asked, tokens.scope, task.behaviour.scopes)
     has_access = tokens.access_token is not None
     ends_at, idle = renewed_end(onto, tokens.refresh_expires_at, rules=task.behaviour.refresh_token, now=now)
-    return replace(
-        settled(onto, op_id=op_id, phase=Phase.DONE),
+    return settled(
+        onto,
+        op_id=op_id,
+        phase=Phase.DONE,
         refresh_token=refresh_token,
         origin=task.origin,
         scopes=scopes,

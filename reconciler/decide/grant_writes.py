@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from reconciler.decide.refresh_effects import (
     Conflict,
@@ -168,6 +168,6 @@ def _error_of(outcome: object) -> ReconcilerError:
     return ReconcilerError(f"the store gave {kind} to a write")
 
 
-def settled(record: GrantRecord, *, op_id: str, phase: Phase) -> GrantRecord:
-    """`record` without an intent, as the write `op_id` leaves it."""
-    return replace(record, intent=None, op=Op(op_id, phase))
+def settled(record: GrantRecord, *, op_id: str, phase: Phase, **changes: Any) -> GrantRecord:
+    """`record` without an intent, as the write `op_id` leaves it. `changes`: what else is another in it."""
+    return replace(record, intent=None, op=Op(op_id, phase), **changes)

@@ -176,7 +176,19 @@ RULES: tuple[Rule, ...] = (
 
 
 def judge_account(view: AccountView) -> Health:
-    """The account's health by the first rule of RULES that applies."""
+    """The account's health by the first rule of RULES that applies. Worked out once for each view, as its facts are."""
+    known = view.__dict__.get(_JUDGED)
+    if known is None:
+        known = view.__dict__[_JUDGED] = _judged(view)
+    health: Health = known
+    return health
+
+
+_JUDGED = "judged"
+"""Where a view keeps it, beside what `cached_property` keeps there: no field, so no part of its equality or copies."""
+
+
+def _judged(view: AccountView) -> Health:
     for rule in RULES:  # the last one always applies
         if rule.when(view):
             break

@@ -34,7 +34,7 @@ def outlives(life: timedelta, kept: timedelta | None) -> bool:
 def with_expiry(status: AccountStatus, old: AccountStatus | None, *, asked: bool) -> AccountStatus:
     """`status` with how long versions are kept: as before where that still fits the recorded life."""
     if not asked:
-        return replace(status, delete_after=None)
+        return status if status.delete_after is None else replace(status, delete_after=None)
     known = old.delete_after if old else None
     life = status.lifetime
     if life is None:

@@ -187,7 +187,7 @@ def _announce(
         now=now,
         own=record.intent is not None and record.intent.op_id in own,
     )
-    announced = replace(record.with_intent(intent), owner=task.owner_mark, removal=task.removal, last_try=now)
+    announced = record.with_intent(intent, owner=task.owner_mark, removal=task.removal, last_try=now)
     own.add(op_id)
     outcome = yield WriteGrant(announced, grant.version, Step.INTENT)
     if isinstance(outcome, StoreTrouble):

@@ -189,8 +189,9 @@ class GrantRecord:
         """Somebody brought it, and no refresh has shown yet that it works and whose it is."""
         return self.imported is not None and not self.imported.proved
 
-    def with_intent(self, intent: Intent) -> GrantRecord:
-        return replace(self, intent=intent, op=Op(intent.op_id, intent.phase))
+    def with_intent(self, intent: Intent, **changes: Any) -> GrantRecord:
+        """`changes`: what else is another in the same write."""
+        return replace(self, intent=intent, op=Op(intent.op_id, intent.phase), **changes)
 
     def to_document(self) -> Document:
         """The stored form; absent things are left out."""
