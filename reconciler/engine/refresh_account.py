@@ -113,16 +113,13 @@ class AccountRefresh:
             note,
         )
         ended = hands.drive(refresh(self._task()))
-        if last_good and not ended.last_good_used:
-            ended = replace(ended, last_good_used=True)
+        ended = replace(ended, last_good_used=ended.last_good_used or last_good)
         tell(self.desk, ended, noted=bool(noted), now=self.clock.now())
         self.watch.note(ended.trouble)
         proof = prove_import(self.run, self.work, ended, now=self.clock.now())
         if proof.refused is not None:
             return proof.refused
-        ended = proof.ended
-        if proof.warnings:
-            ended = replace(ended, warnings=(*ended.warnings, *proof.warnings))
+        ended = replace(proof.ended, warnings=(*proof.ended.warnings, *proof.warnings))
         version, expires_at = self._publish(ended)
         failure = self._write_status(ended, version=version, expires_at=expires_at)
         result = refresh_result(ended, self._shown(ended, version=version, expires_at=expires_at))
