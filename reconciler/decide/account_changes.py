@@ -95,6 +95,8 @@ def differing_fields(account: DesiredAccount, status: AccountStatus) -> tuple[Fi
     ]
     if status.requested_scopes:
         pairs.append(("scopes", " ".join(sorted(status.requested_scopes)), " ".join(account.scopes)))
+    if status.on_behalf_of and not account.grant.needs_person:
+        pairs.append(("on behalf of", status.on_behalf_of, account.subject or status.client_id))
     fields = [
         FieldChange(name, clean(before), clean(after)) for name, before, after in pairs if before != after
     ]

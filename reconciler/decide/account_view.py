@@ -209,6 +209,14 @@ class AccountView:
         return tuple(s for s in self.account.scopes if s not in status.requested_scopes)
 
     @property
+    def speaks_for_another(self) -> bool:
+        """Nobody consents, and the manifest asks for somebody else's token than the last run got."""
+        status = self.status
+        if self.account is None or status is None or self.is_person or not status.on_behalf_of:
+            return False
+        return (self.account.subject or status.client_id) != status.on_behalf_of
+
+    @property
     def narrowed(self) -> tuple[str, ...]:
         """Scopes that a person granted because the manifest asked for them then, and that it asks for no more."""
         status = self.status

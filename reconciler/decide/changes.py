@@ -113,6 +113,7 @@ class GuardName(StrEnum):
     NARROW_PRUNE = "NarrowPrune"
     REDIRECT_CHANGED = "RedirectChanged"
     SCOPES_WIDENED = "ScopesWidened"
+    SUBJECT_CHANGED = "SubjectChanged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from reconciler.decide.attention import source_location
 from reconciler.decide.changes import Action, Change, GuardHit, GuardName
 from reconciler.decide.former_names import is_vacated
+from reconciler.decide.guard_machines import reaching_further
 from reconciler.decide.plan_options import PlanOptions
 from reconciler.decide.provider_fields import REDIRECT_URI, recorded_redirects
 from reconciler.decide.roots import lies_within, recorded_roots
@@ -35,6 +36,7 @@ FLAGS: Mapping[GuardName, str] = {
     GuardName.NARROW_PRUNE: "--allow-narrow-prune",
     GuardName.REDIRECT_CHANGED: "--allow-redirect-change",
     GuardName.SCOPES_WIDENED: "--allow-wider-scopes",
+    GuardName.SUBJECT_CHANGED: "--allow-other-subject",
 }
 WORDS: Mapping[GuardName, str] = {
     GuardName.EMPTY_DESIRED: "Nothing is declared on purpose.",
@@ -46,6 +48,7 @@ WORDS: Mapping[GuardName, str] = {
     GuardName.NARROW_PRUNE: "Prune with less than the whole declaration.",
     GuardName.REDIRECT_CHANGED: "Send people who consent to another redirect URI.",
     GuardName.SCOPES_WIDENED: "Give wider scopes to accounts that no person consents for.",
+    GuardName.SUBJECT_CHANGED: "Let accounts that no person consents for speak for somebody else.",
 }
 """What each flag allows, as its help text."""
 BULK_SHARE = 0.25
@@ -72,7 +75,10 @@ def check(
         *_foreign(changes, foreign_accounts),
         *_replaced(changes, observed=observed, desired=desired, owned=owned),
         *_redirected(changes, observed=observed, desired=desired, owned=owned),
-        *_widened(changes, observed=observed, desired=desired),
+        *(
+            GuardHit(name, FLAGS[name], message, addresses)
+            for name, message, addresses in reaching_further(changes, observed=observed, desired=desired)
+        ),
     ]
     return tuple(hit for hit in hits if hit.name not in options.allowed)
 
@@ -243,29 +249,6 @@ def _redirected(
             yield GuardHit(
                 GuardName.REDIRECT_CHANGED, FLAGS[GuardName.REDIRECT_CHANGED], message, (change.address,)
             )
-
-
-def _widened(changes: Sequence[Change], *, observed: Observed, desired: Desired) -> Iterable[GuardHit]:
-    """Where a person consents, that person is the guard (`needs-consent(ScopesWidened)`); where nobody does, the next
-    refresh would simply ask for more."""
-    found: dict[Address, list[str]] = {}
-    for change in changes:
-        account, seen = desired.accounts.get(change.address), observed.accounts.get(change.address)
-        status = seen.status if seen else None
-        if account is None or account.grant.needs_person or status is None or not status.requested_scopes:
-            continue
-        more = sorted(set(account.scopes) - set(status.requested_scopes))
-        if more:
-            found[change.address] = more
-    if found:
-        first = next(iter(found))
-        message = (
-            f"{_some(tuple(found))} would get wider scopes without anybody's consent: "
-            f"{clean(' '.join(found[first]))}"
-        )
-        yield GuardHit(
-            GuardName.SCOPES_WIDENED, FLAGS[GuardName.SCOPES_WIDENED], message, tuple(sorted(found))
-        )
 
 
 def _depending(

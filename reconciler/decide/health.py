@@ -243,11 +243,11 @@ def is_due(view: AccountView, state: AccountState, reason: Reason) -> bool:
 
 
 def _asks_for_another_token(view: AccountView) -> bool:
-    """Without a person behind it, a changed scope, client or provider needs no consent, just a new token."""
+    """Without a person behind it, a changed scope, client, provider or subject needs no consent, just a new token."""
     status = view.status
     if view.is_person or view.account is None:
         return False
-    if view.client_differs or view.provider_differs:
+    if view.client_differs or view.provider_differs or view.speaks_for_another:
         return True
     return (
         status is not None

@@ -209,6 +209,7 @@ def after_client_credentials(
             provider=str(account.provider),
             granted_scopes=granted,
             requested_scopes=account.scopes,
+            on_behalf_of=account.subject or client_id,
             client_id=client_id,
             unsettled=False,
         )

@@ -95,8 +95,9 @@ def refresh_due(
     that is selected; given: these, and a line for each even where it is not due. `force`: now, whatever the time."""
     plan = make_plan(desired, observed, options)
     # What a plan would refuse to change does not matter here, where nothing is changed; but a machine's refresh asks for
-    # the scopes that its manifest says.
-    wider = {hit for hit in plan.guards if hit.name is GuardName.SCOPES_WIDENED}
+    # what its manifest says: scopes, and on whose behalf.
+    further = (GuardName.SCOPES_WIDENED, GuardName.SUBJECT_CHANGED)
+    wider = {hit for hit in plan.guards if hit.name in further}
     plan = replace(plan, guards=())
     providers, accounts = _phases(
         run, desired, observed=observed, plan=plan, options=ReconcileOptions(options), ports=ports

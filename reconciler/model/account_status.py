@@ -49,6 +49,8 @@ class AccountStatus:
     requested_scopes: tuple[str, ...] = ()
     subject: str = ""
     """Keyed fingerprint of the subject, not the subject."""
+    on_behalf_of: str = ""
+    """Where no person consents, whose token was asked for: the manifest's `subject`, or the client's id; '' unknown."""
     consented_at: datetime | None = None
     refresh_expires_at: datetime | None = None
     """When the refresh token dies whatever is done; None: unknown or never."""
@@ -98,6 +100,7 @@ class AccountStatus:
             "granted-scopes": " ".join(self.granted_scopes),
             "requested-scopes": " ".join(self.requested_scopes),
             "subject": self.subject,
+            "on-behalf-of": self.on_behalf_of,
             "consented-at": instant_text(self.consented_at),
             "refresh-expires-at": instant_text(self.refresh_expires_at),
             "refresh-idle": seconds_text(self.refresh_idle),
@@ -144,6 +147,7 @@ class AccountStatus:
             granted_scopes=tuple(texts.get("granted-scopes", "").split()),
             requested_scopes=tuple(texts.get("requested-scopes", "").split()),
             subject=texts.get("subject", ""),
+            on_behalf_of=texts.get("on-behalf-of", ""),
             consented_at=read_instant(texts.get("consented-at", "")),
             refresh_expires_at=read_instant(texts.get("refresh-expires-at", "")),
             refresh_idle=read_seconds(texts.get("refresh-idle", "")),

@@ -299,6 +299,38 @@ def test_a_machine_gets_no_wider_scopes_without_a_person():
     assert guards(plan(after, all_applied(before), allowed=_allowing(GuardName.SCOPES_WIDENED))) == []
 
 
+def _signing(subject=None, **more):
+    return make_account(grant=GrantType.JWT_BEARER, owner=None, scopes=("read",), subject=subject, **more)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("robot@x.example", "boss@x.example", "boss@x.example instead of robot@x.example"),
+        (None, "boss@x.example", "boss@x.example instead of client-of-ours"),
+        ("robot@x.example", None, "client-of-ours instead of robot@x.example"),
+    ],
+)
+def test_a_machine_does_not_speak_for_somebody_else_without_a_person(before, after, words):
+    declared = make_desired(make_provider(), _signing(before))
+    observed = all_applied(declared)
+    status = {"on_behalf_of": before or "client-of-ours", "client_id": "client-of-ours"}
+    seen = {ACCOUNT: applied_account(declared.accounts[ACCOUNT], **status)}
+    observed = replace(observed, accounts=seen)
+    changed = make_desired(make_provider(), _signing(after, digest="f" * 16))
+    made = plan(changed, observed)
+    assert guards(made) == ["SubjectChanged"]
+    assert made.guards[0].message.endswith(words)
+    assert guards(plan(changed, observed, allowed=_allowing(GuardName.SUBJECT_CHANGED))) == []
+    assert guards(plan(make_desired(make_provider(), _signing(before, digest="f" * 16)), observed)) == []
+
+
+def test_a_machine_of_which_nobody_recorded_whom_it_spoke_for_is_compared_from_its_next_token_on():
+    declared = make_desired(make_provider(), _signing("robot@x.example"))
+    changed = make_desired(make_provider(), _signing("boss@x.example", digest="f" * 16))
+    assert guards(plan(changed, all_applied(declared))) == []
+
+
 @pytest.mark.parametrize("scopes", [("read",), ()], ids=["the same", "fewer"])
 def test_a_machine_with_no_more_than_before_is_no_matter(scopes):
     before = make_desired(make_provider(), make_account(grant=GrantType.CLIENT_CREDENTIALS, scopes=("read",)))

@@ -47,6 +47,17 @@ def test_it_asks_for_the_client_itself_unless_the_account_names_somebody():
     assert asked(world)["sub"] == "ana@example.com"
 
 
+def test_whose_token_it_is_is_recorded_and_another_subject_asks_for_another_token_at_once():
+    world = world_of()
+    robot = world.declared("team/robot", **BEARER)
+    world.refresh_one("team/robot")
+    assert world.account_status(robot).on_behalf_of == "client"
+    hers = world.declared("team/robot", subject="ana@example.com", **BEARER)
+    assert world.refresh_one("team/robot").outcome is Outcome.DONE
+    assert asked(world)["sub"] == "ana@example.com"
+    assert world.account_status(hers).on_behalf_of == "ana@example.com"
+
+
 def test_scopes_stand_in_the_assertion_where_the_base_says_so_and_only_there():
     world = world_of(behaves={"assertion": {"scope": "claim"}})
     world.declared("team/robot", scopes=("read", "write"), **BEARER)

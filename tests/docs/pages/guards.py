@@ -26,6 +26,7 @@ GUARDS = {
     GuardName.NARROW_PRUNE: "`--prune` with less than what was declared before: `-f`, `--only`, `--exclude` or `-l`",
     GuardName.REDIRECT_CHANGED: "another redirect URI while grants exist: owners would be sent back elsewhere",
     GuardName.SCOPES_WIDENED: "wider scopes for an account that no person consents for (a person decides alone)",
+    GuardName.SUBJECT_CHANGED: "another `subject` for such an account: it would speak for somebody else",
 }
 RISKS = {
     Risk.LOW: "nothing ends",
