@@ -4,7 +4,6 @@ as JSON. Links themselves are in none of it but where one is asked for.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from reconciler.model.desired import DesiredAccount
 from reconciler.model.duration import format_instant
 from reconciler.model.names import Address
 from reconciler.report.contract_use import ConsentLinkDocument, ConsentLinksDocument
+from reconciler.report.json_text import json_text
 
 
 def link_text(link: MadeLink, *, account: DesiredAccount) -> str:
@@ -53,7 +53,7 @@ def link_document(link: MadeLink, *, account: DesiredAccount, sent: bool, shown:
         "sent": sent,
         "url": link.url if shown else None,
     }
-    return json.dumps(document, indent=2) + "\n"
+    return json_text(document)
 
 
 def links_text(links: Sequence[OpenLink]) -> str:
@@ -93,4 +93,4 @@ def links_document(links: Sequence[OpenLink], *, withdrawn: int | None, now: dat
             for link in links
         ],
     }
-    return json.dumps(document, indent=2) + "\n"
+    return json_text(document)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from reconciler.decide.doctor import Examination, Finding, Level
 from reconciler.model.duration import format_instant
 from reconciler.report.contract_ops import DoctorDocument, FindingDocument
+from reconciler.report.json_text import json_text
 from reconciler.report.style import Ink, Style
 from reconciler.report.text_lines import head, labelled
 from reconciler.report.words import ATTENTION, FAILED, UNCHANGED
@@ -60,7 +59,7 @@ def doctor_document(examination: Examination, *, tool: str) -> str:
         "findings": [_finding(found) for found in examination.findings],
         "exit_code": examination.exit_code(),
     }
-    return json.dumps(document, indent=2) + "\n"
+    return json_text(document)
 
 
 def _finding(found: Finding) -> FindingDocument:

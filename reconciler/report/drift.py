@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from reconciler.decide.drift import Drift, DriftReport, NotSeen
 from reconciler.model.duration import format_instant
 from reconciler.report.contract_ops import DifferenceDocument, DriftDocument, NotSeenDocument
 from reconciler.report.escape import code, prose
+from reconciler.report.json_text import json_text
 from reconciler.report.markdown_page import Page, Row
 from reconciler.report.style import Ink, Style
 from reconciler.report.text_lines import head, labelled
@@ -84,7 +83,7 @@ def drift_document(report: DriftReport, *, tool: str, commit: str = "") -> str:
         "registration_tokens_kept": [str(address) for address in report.kept],
         "exit_code": report.exit_code(),
     }
-    return json.dumps(document, indent=2) + "\n"
+    return json_text(document)
 
 
 def _difference(drift: Drift) -> DifferenceDocument:

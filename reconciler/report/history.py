@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from reconciler.decide.health_words import distance
 from reconciler.decide.history import Event, Story
 from reconciler.model.duration import format_instant
 from reconciler.model.stamp import Stamp
 from reconciler.report.contract_ops import EventDocument, HistoryDocument, StampDocument
+from reconciler.report.json_text import json_text
 from reconciler.report.style import Ink, Style
 from reconciler.report.text_lines import labelled
 from reconciler.report.words import counted
@@ -67,7 +66,7 @@ def history_document(story: Story, *, tool: str) -> str:
         "events": [_event(event) for event in story.events],
         "notes": list(story.notes),
     }
-    return json.dumps(document, indent=2) + "\n"
+    return json_text(document)
 
 
 def _event(event: Event) -> EventDocument:

@@ -5,14 +5,12 @@ Rules: keys in the contract's order, so that a person can read it too; lists in 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from reconciler.decide.plan import Plan
 from reconciler.decide.results import Outcome, RunReport
 from reconciler.decide.status_view import StatusReport
-from reconciler.errors import clean
 from reconciler.model.desired import Desired
 from reconciler.model.duration import format_instant
 from reconciler.report.json_parts import (
@@ -27,6 +25,7 @@ from reconciler.report.json_parts import (
     result_part,
     upkeep_part,
 )
+from reconciler.report.json_text import json_text
 
 if TYPE_CHECKING:
     from reconciler.report.contract import (
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
         StatusDocument,
         ValidateDocument,
     )
-
-_TEXT_CAP = 4096
 
 
 def plan_document(plan: Plan, *, tool: str, commit: str = "") -> str:
@@ -60,7 +57,7 @@ def plan_document(plan: Plan, *, tool: str, commit: str = "") -> str:
         "problems": problems_part(plan.problems),
         "digest": plan.digest,
     }
-    return _dump(document)
+    return json_text(document)
 
 
 def _summary(counts: Mapping[str, int]) -> PlanSummary:
@@ -100,7 +97,7 @@ def run_document(report: RunReport, *, tool: str, commit: str = "") -> str:
         "notes": list(report.notes),
         "exit_code": report.exit_code(),
     }
-    return _dump(document)
+    return json_text(document)
 
 
 def status_document(status: StatusReport, *, tool: str, commit: str = "") -> str:
@@ -117,7 +114,7 @@ def status_document(status: StatusReport, *, tool: str, commit: str = "") -> str
         "attention": [attention_part(line) for line in status.attention],
         "problems": problems_part(status.problems),
     }
-    return _dump(document)
+    return json_text(document)
 
 
 def validate_document(desired: Desired, *, tool: str) -> str:
@@ -134,17 +131,4 @@ def validate_document(desired: Desired, *, tool: str) -> str:
         },
         "problems": problems_part(desired.problems),
     }
-    return _dump(document)
-
-
-def _dump(document: Mapping[str, object]) -> str:
-    return json.dumps(harmless(document), indent=2, ensure_ascii=True) + "\n"
-
-
-def harmless(value: object) -> object:
-    """`value` with every text cleaned: whoever shows it later need not know where it came from."""
-    if isinstance(value, str):
-        return clean(value, cap=_TEXT_CAP)
-    if isinstance(value, Mapping):
-        return {key: harmless(part) for key, part in value.items()}
-    return [harmless(part) for part in value] if isinstance(value, list) else value
+    return json_text(document)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from reconciler.decide.forecast import Need
 from reconciler.decide.forecast_report import Forecast
 from reconciler.errors import clean
 from reconciler.model.duration import format_instant
 from reconciler.report.contract_keep import ForecastDocument, NeedDocument
+from reconciler.report.json_text import json_text
 
 
 def forecast_document(forecast: Forecast, *, tool: str, commit: str = "") -> str:
@@ -37,7 +36,7 @@ def forecast_document(forecast: Forecast, *, tool: str, commit: str = "") -> str
         ],
         "unknown": dict(forecast.unknown),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text(document)
 
 
 def _need(need: Need) -> NeedDocument:

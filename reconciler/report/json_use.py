@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,6 +9,7 @@ from reconciler.decide.checking import Check
 from reconciler.errors import clean
 from reconciler.model.duration import format_instant
 from reconciler.report.contract_use import CheckDocument, CheckedDocument
+from reconciler.report.json_text import json_text
 
 
 def check_document(checks: Sequence[Check], *, now: datetime, tool: str, exit_code: int) -> str:
@@ -21,7 +21,7 @@ def check_document(checks: Sequence[Check], *, now: datetime, tool: str, exit_co
         "checks": [_checked(found) for found in checks],
         "exit_code": exit_code,
     }
-    return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
+    return json_text(document)
 
 
 def _checked(found: Check) -> CheckedDocument:

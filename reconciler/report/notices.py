@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from reconciler.decide.notice_words import line_of
 from reconciler.decide.notices import Notice
 from reconciler.decide.notify_results import Delivery, NotifyReport
 from reconciler.errors import clean
 from reconciler.model.duration import format_instant
 from reconciler.report.contract_keep import DeliveryDocument, NoticeDocument, NotifyDocument
+from reconciler.report.json_text import json_text
 from reconciler.report.style import Ink, Style
 from reconciler.report.words import FAILED, UNCHANGED, counted
 
@@ -61,7 +60,7 @@ def notices_document(report: NotifyReport, *, tool: str, commit: str = "") -> st
         "destinations": [_delivery(delivery) for delivery in report.deliveries],
         "exit_code": report.exit_code(),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text(document)
 
 
 def _delivery(delivery: Delivery) -> DeliveryDocument:

@@ -31,7 +31,7 @@ from reconciler.report.contract import (
     UpkeepDocument,
 )
 from reconciler.report.contract_objects import Source
-from reconciler.report.json_document import harmless
+from reconciler.report.json_text import harmless
 
 
 def read_plan(document: object) -> tuple[Plan, str, str]:
