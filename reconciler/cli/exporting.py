@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reconciler.cli.session import Session, open_for_reading
 from reconciler.decide.export import Exported, exported
+from reconciler.decide.export_proof import with_proof
 from reconciler.errors import UsageError, clean
 from reconciler.model.desired import Desired
 from reconciler.model.location import Problem
@@ -36,14 +37,16 @@ class Written:
 
 def export_manifests(session: Session, *, namespace: str | None, jobs: int) -> tuple[Written, ...]:
     """Every object, as text; checked as `validate` would."""
+    from reconciler.adapters.manifest_catalogue import load_catalogue
     from reconciler.engine.observe import observe
 
     nothing = Desired(root="", providers={}, accounts={})
     with open_for_reading(session) as (store, layout), session.events.showing_progress():
         observed = observe(store, layout, nothing, jobs=jobs, events=session.events)
-    found = exported(observed, namespace=namespace)
+    everything = with_proof(exported(observed), observed, catalogue=load_catalogue())
+    found = [one for one in everything if namespace in (None, one.address.namespace)]
     if namespace is not None and not found:
-        meant = suggest(namespace, sorted({str(one.address.namespace) for one in exported(observed)}))
+        meant = suggest(namespace, sorted({str(one.address.namespace) for one in everything}))
         if meant or not is_name(namespace):
             raise UsageError(
                 f"there is no namespace '{clean(namespace, cap=80)}'", hint=meant or "write it like marketing"

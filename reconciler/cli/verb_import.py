@@ -54,6 +54,7 @@ def import_(address: str, manifests: str, output: str, replaces: bool, **options
         now=SystemClock(session.stop).now(),
         keep=provider.behaviour.response.keep,
         by_access_token=provider.behaviour.refresh_token.renewal is not Renewal.REFRESH_TOKEN,
+        whose=account.address.short,
     )
 
     look = partial(observe, desired=desired, jobs=2, accounts={account.address})

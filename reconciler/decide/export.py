@@ -2,7 +2,8 @@
 
 Rules:
 - what metadata records is written; what it does not record is named in a comment, and never guessed in silence;
-- the base is not recorded: every provider is written with the base `custom` and its own issuer or endpoints;
+- the base is not recorded: every provider is written with the base `custom` and its own issuer or endpoints, until
+  `export_proof` knows better;
 - what was set aside, moved by a rename, or bears no status of ours is told, and not written.
 """
 
@@ -35,15 +36,15 @@ class Exported:
         return f"{self.address.namespace}/{self.address.kind.value.lower()}-{self.address.name}.yaml"
 
 
-def exported(observed: Observed, *, namespace: str | None = None) -> tuple[Exported, ...]:
-    """Every object that is there, of one namespace or of all; providers first."""
+def exported(observed: Observed) -> tuple[Exported, ...]:
+    """Every object that is there; providers first."""
     users = _users(observed)
     providers = [
         _provider(address, seen, users.get(str(address), frozenset()))
         for address, seen in sorted(observed.providers.items())
     ]
     accounts = [_account(address, seen) for address, seen in sorted(observed.accounts.items())]
-    return tuple(one for one in (*providers, *accounts) if namespace in (None, one.address.namespace))
+    return (*providers, *accounts)
 
 
 def _users(observed: Observed) -> dict[str, frozenset[str]]:

@@ -51,10 +51,15 @@ class ImportedToken:
 
 
 def read_import(
-    raw: bytes, *, now: datetime, by_access_token: bool = False, keep: tuple[str, ...] = ()
+    raw: bytes,
+    *,
+    now: datetime,
+    by_access_token: bool = False,
+    keep: tuple[str, ...] = (),
+    whose: str = "<namespace>/<account>",
 ) -> ImportedToken:
     """UsageError where this is nothing to take over. `by_access_token`: a provider without refresh tokens, whose access
-    token is what is kept (`renewal` of its base). `keep`: identifiers of an answer that the base keeps."""
+    token is what is kept (`renewal` of its base). `keep`: identifiers of an answer that the base keeps. `whose`: for the hint."""
     document = read_json_object(raw) if len(raw) <= LONGEST else None
     if document is None:
         long = f"longer than {LONGEST // 1024} KiB" if len(raw) > LONGEST else "no JSON object"
@@ -64,7 +69,7 @@ def read_import(
     if by_access_token and refresh_token is None:
         refresh_token, access_token = access_token, None
     if refresh_token is None:
-        raise _without_refresh_token(document, has_access=access_token is not None, now=now)
+        raise _without_refresh_token(document, has_access=access_token is not None, now=now, whose=whose)
     if access_token is not None and access_token == refresh_token:
         raise UsageError(
             "refresh_token and access_token are the same text", hint="look at which of them is which"
@@ -80,7 +85,9 @@ def read_import(
     )
 
 
-def _without_refresh_token(document: Mapping[str, Any], *, has_access: bool, now: datetime) -> UsageError:
+def _without_refresh_token(
+    document: Mapping[str, Any], *, has_access: bool, now: datetime, whose: str
+) -> UsageError:
     if not has_access:
         close = next((key for key in _LOOKALIKES if key in document), None)
         hint = f"the key is called refresh_token, not {close}" if close else _HINT
@@ -91,7 +98,7 @@ def _without_refresh_token(document: Mapping[str, Any], *, has_access: bool, now
         when = ": it is dead already"
     return UsageError(
         f"an access token without a refresh token is not taken over{when}, and nothing could renew it",
-        hint="let the owner consent instead: reconciler consent",
+        hint=f"let the owner consent instead: reconciler consent {whose}",
     )
 
 

@@ -107,3 +107,83 @@ def test_the_role_plan_is_enough(town: Town, vault: VaultPlace):
     town.desk.run("reconcile", expect=0, **there)
     there["VAULT_TOKEN"] = RoleLogins(vault).variables_for(("plan",))["VAULT_TOKEN"]
     assert "kind: Provider" in town.desk.run("export", expect=0, **there).out
+
+
+# --------------------------------------------------------------------------------------------- which base it had
+
+XERO = f"""\
+{HEADER}kind: Provider
+metadata: {{name: xero}}
+spec:
+  base: xero
+  client: {{id: demo, secretRef: {{path: clients/sales/xero, key: client_secret}}}}
+  redirectUri: http://127.0.0.1/callback
+"""
+SHOP = f"""\
+{HEADER}kind: Provider
+metadata: {{name: shop}}
+spec:
+  base: shopify
+  parameters: {{shop: acme}}
+  client: {{id: demo, secretRef: {{path: clients/sales/shop, key: client_secret}}}}
+  redirectUri: https://accounts.acme.example/callback
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("xero", XERO, ["base: xero\n"]),
+        ("shop", SHOP, ["base: shopify\n", "parameters:\n    shop: acme\n"]),
+    ],
+)
+def test_a_shipped_base_is_told_by_its_endpoints_and_a_plan_of_what_is_exported_changes_nothing(
+    town: Town, name: str, text: str, words: list[str]
+):
+    town.desk.write(f"sales/{name}.yaml", text)
+    town.put_secret(f"clients/sales/{name}", "s3cret")
+    town.settle()
+    town.desk.run("export", "--out", "out", expect=0)
+    exported = (town.desk.folder / f"out/sales/provider-{name}.yaml").read_text()
+    for part in words:
+        assert part in exported
+    assert "server:" not in exported
+    assert "the base" not in exported
+    again = town.desk.run("plan", "-f", "out", "--only", f"provider/sales/{name}", expect=0)
+    assert "Plan: nothing to change." in again.out
+
+
+def test_a_base_that_runs_anywhere_is_told_by_the_digest(town: Town):
+    text = XERO.replace("base: xero", "base: keycloak").replace("name: xero", "name: sso")
+    town.desk.write("sales/sso.yaml", f"{text}  server: {{issuer: {town.sandbox.issuer}}}\n")
+    town.put_secret("clients/sales/xero", "s3cret")
+    town.settle()
+    town.desk.run("export", "--out", "out", expect=0)
+    assert "base: keycloak\n" in (town.desk.folder / "out/sales/provider-sso.yaml").read_text()
+    again = town.desk.run("plan", "-f", "out", "--only", "sso", expect=0)
+    assert "Plan: nothing to change." in again.out
+
+
+def test_a_base_is_not_written_where_the_manifest_said_more_and_a_comment_names_it(town: Town):
+    town.desk.write("sales/xero.yaml", XERO + "  server: {pkce: required}\n")
+    town.put_secret("clients/sales/xero", "s3cret")
+    town.settle()
+    said = town.desk.run("export", expect=0).out
+    assert (
+        "# its endpoints are those of the base xero, but the manifest said more than the store records\n"
+        in said
+    )
+    assert "base: xero\n" not in said
+
+
+def test_what_was_applied_just_so_bears_no_comment_on_what_is_not_recorded(town: Town):
+    idp = town.desk.folder / "manifests/sales/idp.yaml"
+    kept = [line for line in idp.read_text().splitlines() if "refreshToken" not in line]
+    idp.write_text("\n".join(kept) + "\n")
+    town.settle("crm")
+    town.desk.run("export", "--out", "out", expect=0)
+    for name in ("provider-idp", "account-crm"):
+        text = (town.desk.folder / f"out/sales/{name}.yaml").read_text()
+        assert text.startswith("# a description, if it had one, is not recorded\n"), text
+    again = town.desk.run("plan", "-f", "out", "--only", "idp", "--only", "crm", expect=0)
+    assert "Plan: nothing to change." in again.out
