@@ -8,8 +8,9 @@ from pathlib import Path
 from reconciler.adapters.manifest_catalogue import load_catalogue, shipped_document, without_base
 from reconciler.adapters.manifests import load
 from reconciler.cli.options import was_typed
+from reconciler.cli.session import refuse_problems
 from reconciler.decide.desired import resolve_bases
-from reconciler.errors import ManifestError, UsageError, clean
+from reconciler.errors import UsageError, clean
 from reconciler.model.behaviour import Behaviour
 from reconciler.model.names import DEFAULT_NAMESPACE, Address
 from reconciler.model.suggestion import suggest
@@ -41,9 +42,7 @@ def _declared(manifests: str) -> Mapping[Address, Behaviour]:
     if not was_typed("manifests") and not Path(manifests).exists():
         return {}
     bases, problems = resolve_bases(load(Path(manifests)), load_catalogue())
-    if problems:
-        count = len(problems)
-        raise ManifestError(f"{count} problem{'' if count == 1 else 's'} in {manifests}", problems=problems)
+    refuse_problems(problems, root=manifests)
     return bases
 
 

@@ -22,6 +22,7 @@ from reconciler.cli.vault_env import vault_settings
 from reconciler.engine.metadata_only import MetadataOnly
 from reconciler.errors import ManifestError, StoreNotInitialised
 from reconciler.model.desired import Desired
+from reconciler.model.location import Problem
 from reconciler.model.secret import Secret
 from reconciler.model.store_path import Layout
 from reconciler.model.trust import TrustSettings
@@ -160,10 +161,8 @@ def read_desired(path: str) -> Desired:
     return resolve(load(Path(path)), load_catalogue(), root=path)
 
 
-def refuse_problems(desired: Desired) -> None:
+def refuse_problems(problems: tuple[Problem, ...], *, root: str) -> None:
     """ManifestError with all of them, where there are any."""
-    count = len(desired.problems)
+    count = len(problems)
     if count:
-        raise ManifestError(
-            f"{count} problem{'' if count == 1 else 's'} in {desired.root}", problems=desired.problems
-        )
+        raise ManifestError(f"{count} problem{'' if count == 1 else 's'} in {root}", problems=problems)

@@ -75,7 +75,7 @@ def _examine(session: Session, around: Surroundings, *, manifests: str, jobs: in
     if around.address is not None:
         scheme, host = around.address
         findings.append(judge_tls(scheme, host, skips=around.skips_verification))
-    desired, found = _declared(session, manifests)
+    desired, found = _declared(manifests)
     findings.append(found)
     try:
         with opened(session) as (store, layout, inspector):
@@ -106,7 +106,7 @@ def _examine(session: Session, around: Surroundings, *, manifests: str, jobs: in
     return findings
 
 
-def _declared(session: Session, manifests: str) -> tuple[Any, Finding]:
+def _declared(manifests: str) -> tuple[Any, Finding]:
     """What is declared, and whether it is whole. None where there is nothing to read."""
     from pathlib import Path
 

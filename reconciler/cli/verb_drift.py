@@ -74,7 +74,7 @@ def drift(
     rules = [parse_ignore(text) for text in ignored]
     session = make_session(options)
     desired = read_desired(manifests)
-    refuse_problems(desired)
+    refuse_problems(desired.problems, root=desired.root)
     refuse_unmade(session)
     selection = plan_options(session, options, due_within=None).selection
     looking = Looking(

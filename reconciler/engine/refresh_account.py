@@ -122,7 +122,7 @@ class AccountRefresh:
         ended = replace(proof.ended, warnings=(*proof.ended.warnings, *proof.warnings))
         version, expires_at = self._publish(ended)
         failure = self._write_status(ended, version=version, expires_at=expires_at)
-        result = refresh_result(ended, self._shown(ended, version=version, expires_at=expires_at))
+        result = refresh_result(ended, self._shown(version=version, expires_at=expires_at))
         return _with_failure(result, failure)
 
     def _task(self) -> RefreshTask:
@@ -179,7 +179,7 @@ class AccountRefresh:
             limits=self.run.limits,
         )
         failure = self._store_status(said, version=version, expires_at=expires_at)
-        result = refresh_result(ended, self._shown(ended, version=version, expires_at=expires_at))
+        result = refresh_result(ended, self._shown(version=version, expires_at=expires_at))
         return _with_failure(result, failure)
 
     # ------------------------------------------------------------------------------------ publish and project
@@ -279,7 +279,7 @@ class AccountRefresh:
             return error
         return None
 
-    def _shown(self, ended: Conclusion, *, version: int, expires_at: datetime | None) -> Shown:
+    def _shown(self, *, version: int, expires_at: datetime | None) -> Shown:
         now = self.clock.now()
         return Shown(
             address=self.work.account.address,

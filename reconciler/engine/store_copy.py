@@ -77,7 +77,7 @@ def copy_store(
             ends.claim()
             failpoint("copy.claimed")
             _copy_and_freeze(source, mark, copy=copying.copy, failpoint=failpoint)
-        ends.finish(mark, resumed=found is not None)
+        ends.finish(resumed=found is not None)
         failpoint("copy.marked")
     except (WriteUnclear, CasConflict):
         raise StoreUnreachable(
@@ -138,7 +138,7 @@ class _Ends:
         else:
             self._check_claim()
 
-    def finish(self, mark: Moved, *, resumed: bool) -> None:
+    def finish(self, *, resumed: bool) -> None:
         """The source is frozen; the target's format is all that is missing. What surely was not written thaws it."""
         if resumed and self._is_made():
             return
