@@ -147,8 +147,8 @@ def _judge_issuer(values: dict[str, str], request: AuthorizationRequest) -> Call
             Refusal.ISSUER_WRONG, "the callback came from another issuer than was asked (RFC 9207)"
         )
     host = _host(said)
-    if not host or host in (request.page, request.server):
-        return None
+    if not host or not request.page or host in (request.page, request.server):
+        return None  # a consent that an earlier version of the tool began does not know its page
     return CallbackRefused(
         Refusal.ISSUER_ELSEWHERE,
         "the callback came from a server that is neither the page's nor the token endpoint's (RFC 9207)",

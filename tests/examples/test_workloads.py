@@ -202,8 +202,9 @@ def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_go_program_calls_the_api(place: Place, go_program: Path):
-    host = place.api.origin.removeprefix("http://")
-    said = place.run(go_program, f"{place.api.origin}/files", folder=place.folder, API_HOST=host)
+    said = place.run(
+        go_program, f"{place.api.origin}/files", folder=place.folder, API_ORIGIN=place.api.origin
+    )
     assert (said.stdout, said.stderr) == (GOOD, "")
 
 
@@ -211,16 +212,19 @@ def test_the_go_program_reads_once_more_after_a_401(
     place: Place, go_program: Path, monkeypatch: pytest.MonkeyPatch
 ):
     refresh_meanwhile(place, monkeypatch)
-    host = place.api.origin.removeprefix("http://")
-    said = place.run(go_program, f"{place.api.origin}/files", folder=place.folder, API_HOST=host)
+    said = place.run(
+        go_program, f"{place.api.origin}/files", folder=place.folder, API_ORIGIN=place.api.origin
+    )
     assert said.stdout == GOOD, said.stderr
     assert len(place.api.asked) == 2
 
 
-def test_the_go_program_sends_the_token_to_its_host_alone(place: Place, go_program: Path):
-    said = place.run(go_program, f"{place.api.origin}/files", folder=place.folder, API_HOST="api.example.com")
-    assert said.returncode == 1
-    assert "the token does not go to 127.0.0.1" in said.stderr
+def test_the_go_program_sends_the_token_to_its_origin_alone(place: Place, go_program: Path):
+    """Not to another host, and not in clear to the same one, where a redirect may lead."""
+    for origin in ("https://api.example.com", place.api.origin.replace("http://", "https://")):
+        said = place.run(go_program, f"{place.api.origin}/files", folder=place.folder, API_ORIGIN=origin)
+        assert said.returncode == 1
+        assert "the token does not go to http://127.0.0.1" in said.stderr
     assert place.api.asked == []
 
 

@@ -17,10 +17,10 @@ type Token struct {
 	ExpiresAt   time.Time `json:"expires_at"`
 }
 
-// Transport puts the account's token on requests to one host, and on no other.
+// Transport puts the account's token on requests to one origin, and on no other: a redirect to http:// of the same host gets none.
 type Transport struct {
 	Secret string // <mount>/data/<prefix>/tokens/<namespace>/<account>
-	Host   string // where the token may go
+	Origin string // where the token may go: https://api.example.com
 
 	mu    sync.Mutex
 	token Token
@@ -56,8 +56,8 @@ func (t *Transport) read(not string) (Token, error) {
 
 // RoundTrip sends the request with the token; after a 401 once more, if another token stands there by now.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.URL.Host != t.Host {
-		return nil, fmt.Errorf("the token does not go to %s", request.URL.Host)
+	if origin := request.URL.Scheme + "://" + request.URL.Host; origin != t.Origin {
+		return nil, fmt.Errorf("the token does not go to %s", origin)
 	}
 	token, err := t.read("")
 	if err != nil {
@@ -90,7 +90,7 @@ func main() {
 	if secret == "" {
 		secret = "oauth/data/reconciler/tokens/marketing/drive"
 	}
-	client := &http.Client{Transport: &Transport{Secret: secret, Host: os.Getenv("API_HOST")}, Timeout: 30 * time.Second}
+	client := &http.Client{Transport: &Transport{Secret: secret, Origin: os.Getenv("API_ORIGIN")}, Timeout: 30 * time.Second}
 	response, err := client.Do(request)
 	if err != nil {
 		fail(err)
