@@ -130,12 +130,16 @@ class Sessions:
             self._asked.move_to_end(browser.sid)
             if len(self._asked) > _MOST_ASKED:
                 self._asked.popitem(last=False)
+        until = browser.since + self._settings.longest
         try:
-            until = browser.since + self._settings.longest
-            return is_used(self._run, _mark(browser), until=until) is not None
+            ended = is_used(self._run, _mark(browser), until=until) is not None
         except ReconcilerError as error:
             self._run.events.warning("sign-out-not-read", error=type(error).__name__)
             return False
+        if ended:
+            with self._lock:
+                self._ended[browser.sid] = until
+        return ended
 
 
 def _mark(browser: Browser) -> str:

@@ -104,9 +104,9 @@ def test_signing_out_ends_copies_at_another_server_and_after_a_restart_too(
 
         ana.press("/")
         assert ana.press("/accounts/sales/crm").status_code == 303
-        assert thief_at(other).startswith("/login")
+        assert [thief_at(other)[:6] for _ in range(3)] == ["/login"] * 3
     with behind(oidc_provider, town) as later:
-        assert thief_at(later).startswith("/login")
+        assert [thief_at(later)[:6] for _ in range(3)] == ["/login"] * 3
 
 
 def test_somebody_whom_no_rule_names_is_told_so_and_sees_nothing(town: Town, oidc_provider: OidcServer):
