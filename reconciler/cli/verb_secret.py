@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import common_flags
+from reconciler.cli.options import common_flags, output_flag
 from reconciler.errors import NeedsPerson, UsageError
 from reconciler.model.secret import Secret
 from reconciler.model.store_path import StorePath, reference_path
@@ -44,25 +44,27 @@ def set_(path: str, key: str, **options: Any) -> int:
 
 @secret.command("list")
 @click.argument("folder", default="clients")
+@output_flag("text", "json")
 @common_flags
-def list_(folder: str, **options: Any) -> int:
+def list_(folder: str, output: str, **options: Any) -> int:
     """List secrets at and below FOLDER: path, version, names of keys."""
-    from reconciler.cli.session import make_session, open_made_store
+    from reconciler.cli.output import print_document
+    from reconciler.cli.session import TOOL, make_session, open_made_store
     from reconciler.engine.secrets import list_secrets
-    from reconciler.errors import clean
-    from reconciler.model.duration import format_instant
+    from reconciler.report.secrets import SecretLine, render_secrets, secrets_document
 
     session = make_session(options)
+    where = _path(folder)
     with open_made_store(session) as (store, layout):
-        entries = list_secrets(store, layout, folder=_path(folder))
-    for entry in entries:
-        keys = "(not readable)" if entry.keys is None else clean(", ".join(entry.keys))
-        written = "" if entry.written is None else f"  {format_instant(entry.written)}"
-        click.echo(
-            f"{entry.path}  version {entry.version}{written}  {'(deleted)' if entry.deleted else keys}"
-        )
-    if not entries:
-        click.echo(f"no secrets under {_path(folder)}", err=True)
+        found = list_secrets(store, layout, folder=where)
+        name = store.describe()
+    lines = [SecretLine(str(one.path), one.version, one.keys, one.written, one.deleted) for one in found]
+    if output == "json":
+        print_document(secrets_document(lines, store=name, folder=str(where), tool=TOOL))
+        return 0
+    print_document(render_secrets(lines))
+    if not lines:
+        click.echo(f"no secrets under {where}", err=True)
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import checked_hosts, common_flags, flag, manifests_flag
+from reconciler.cli.options import checked_hosts, common_flags, flag, manifests_flag, output_flag, was_typed
 from reconciler.cli.signals import asking
 from reconciler.errors import NeedsPerson, PathDenied, UsageError, clean
 
@@ -46,37 +46,41 @@ def trust() -> None:
 )
 @flag("--yes", is_flag=True, envvar=None, help="Do it without asking.")
 @manifests_flag
+@output_flag("text", "json")
 @common_flags
 def bind(
-    addresses: tuple[str, ...], show: bool, revoke: bool, yes: bool, manifests: str, **options: Any
+    addresses: tuple[str, ...],
+    show: bool,
+    revoke: bool,
+    yes: bool,
+    manifests: str,
+    output: str,
+    **options: Any,
 ) -> int:
     """Bind the origins that the providers ADDRESS… name today to their credentials."""
     if show and (addresses or revoke or yes):
         raise UsageError("--show prints all bindings, and changes none", hint="give it alone")
     if show:
-        return _show(options)
+        return _show(options, output=output)
+    if output == "json" and was_typed("output"):
+        raise UsageError("-o json is for --show", hint="leave it out")
     if not addresses:
         raise UsageError("name a provider", hint="reconciler trust provider/<namespace>/<name>, or --show")
     return _change(addresses, revoke=revoke, yes=yes, manifests=manifests, options=options)
 
 
-def _show(options: dict[str, Any]) -> int:
-    from reconciler.cli.session import make_session, open_for_reading
-    from reconciler.decide.trust import shown_origins
+def _show(options: dict[str, Any], *, output: str = "text") -> int:
+    from reconciler.cli.output import print_document
+    from reconciler.cli.session import TOOL, make_session, open_for_reading
     from reconciler.engine.trust import list_bindings, read_settings
+    from reconciler.report.trust import Trusted, render_trust, trust_document
 
     session = make_session(options)
     with open_for_reading(session) as (store, layout):
         settings = read_settings(store, layout)
         bindings, problems = list_bindings(store, layout)
-    click.echo(f"mode {settings.mode.value} · loopback {'admitted' if settings.loopback else 'refused'}")
-    for host in settings.allowed_hosts:
-        click.echo(f"allowed host {clean(host)}")
-    for namespace, prefixes in sorted(settings.secret_prefixes.items()):
-        click.echo(f"namespace {clean(namespace)} may also name {clean(', '.join(prefixes))}")
-    for binding in bindings:
-        state = "revoked" if binding.revoked else shown_origins(binding.origins)
-        click.echo(f"{clean(binding.credential)} → {state}")
+        trusted = Trusted(store.describe(), settings, bindings, [str(problem) for problem in problems])
+    print_document(trust_document(trusted, tool=TOOL) if output == "json" else render_trust(trusted))
     for problem in problems:
         click.echo(f"warning: {problem}", err=True)
     return 0

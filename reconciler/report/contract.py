@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 from reconciler.decide.changes import Risk
 from reconciler.decide.results import Outcome
 from reconciler.model.state import AccountState, Reason
+from reconciler.report.contract_admin import ADMIN_DOCUMENTS
 from reconciler.report.contract_base import BASE_DOCUMENTS
 from reconciler.report.contract_keep import KEEP_DOCUMENTS
 from reconciler.report.contract_objects import AccountDocument, ProviderDocument, Source
@@ -239,6 +240,7 @@ _DOCUMENTS: dict[str, tuple[str, Any]] = {
     **KEEP_DOCUMENTS,
     **USE_DOCUMENTS,
     **BASE_DOCUMENTS,
+    **ADMIN_DOCUMENTS,
 }
 
 

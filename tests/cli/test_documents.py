@@ -185,3 +185,36 @@ def test_a_plan_is_the_same_twice_and_its_digest_is_of_its_changes_alone(town: T
     due = town.desk.run("plan", "-o", "json").json
     assert [found["action"] for found in due["maintenance"]] == ["refresh"]
     assert due["digest"] == applied["digest"]
+
+
+def test_what_is_trusted_is_a_document(town: Town):
+    town.settle("crm")
+    town.desk.run(
+        "trust", "settings", "--allow-host", "sso.corp.example", "--secret-prefix", "sales=shared", expect=0
+    )
+    shown = town.desk.run("trust", "--show", "-o", "json", expect=0).json
+    check(shown, "trust")
+    assert (shown["mode"], shown["loopback"]) == ("tofu", True)
+    assert shown["allowed_hosts"] == ["sso.corp.example"]
+    assert shown["secret_prefixes"] == {"sales": ["shared"]}
+    (binding,) = shown["bindings"]
+    assert (binding["credential"], binding["origins"]) == ("clients/sales/idp", [town.sandbox.url])
+    town.desk.run("trust", "idp", "--revoke", "--yes", expect=0)
+    assert town.desk.run("trust", "--show", "-o", "json", expect=0).json["bindings"][0]["revoked"] is True
+    said = town.desk.run("trust", "idp", "--yes", "-o", "json", expect=64)
+    assert "-o json is for --show" in said.err
+
+
+def test_which_secrets_there_are_is_a_document_without_their_values(town: Town):
+    listed = town.desk.run("secret", "list", "-o", "json", expect=0)
+    check(listed.json, "secrets")
+    (one,) = listed.json["secrets"]
+    assert (one["path"], one["version"], one["keys"], one["deleted"]) == (
+        CLIENT_PATH,
+        1,
+        ["client_secret"],
+        False,
+    )
+    assert town.client["client_secret"] not in listed.out + listed.err
+    nothing = town.desk.run("secret", "list", "clients/support", "-o", "json", expect=0)
+    assert (nothing.json["secrets"], nothing.err) == ([], "")

@@ -3,6 +3,7 @@
 from reconciler.decide.health import NOTICE
 from reconciler.report.contract import FORMAT_VERSION, SCHEMA_NAMES, schema_of
 from tests.docs.pages.json_words import words_of
+from tests.docs.pages.json_words_admin import ADMIN_HEADINGS, ADMIN_TITLES
 from tests.docs.pages.json_words_base import BASE_HEADINGS, BASE_TITLES
 from tests.docs.pages.json_words_keep import KEEP_HEADINGS, KEEP_TITLES
 from tests.docs.pages.json_words_ops import OPS_HEADINGS, OPS_TITLES
@@ -32,6 +33,7 @@ _TITLES = {
     **USE_TITLES,
     **KEEP_TITLES,
     **BASE_TITLES,
+    **ADMIN_TITLES,
 }
 _HEADINGS = {
     "plan": "plan",
@@ -44,6 +46,7 @@ _HEADINGS = {
     **USE_HEADINGS,
     **KEEP_HEADINGS,
     **BASE_HEADINGS,
+    **ADMIN_HEADINGS,
 }
 
 

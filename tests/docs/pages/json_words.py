@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from reconciler.decide.changes import Action
+from tests.docs.pages.json_words_admin import ADMIN_WORDS
 from tests.docs.pages.json_words_base import BASE_WORDS
 from tests.docs.pages.json_words_keep import KEEP_WORDS
 from tests.docs.pages.json_words_ops import OPS_WORDS
@@ -108,6 +109,7 @@ WORDS: Mapping[str, str] = {
     "consent-links.links": "the links that are open, the first to expire first",
     "made_at": "when it was made",
     **BASE_WORDS,
+    **ADMIN_WORDS,
     **OPS_WORDS,
     **USE_WORDS,
     **KEEP_WORDS,
