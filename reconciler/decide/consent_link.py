@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from reconciler.decide.web_keys import derived_key
-from reconciler.model.names import Address, account_address, is_name
+from reconciler.model.names import Address
+from reconciler.model.stored_form import read_account
 
 LONGEST_LIFE = timedelta(days=30)
 MARK_BYTES = 16
@@ -55,12 +56,10 @@ def read_link(text: str, *, key: bytes) -> ConsentLink | None:
     if not hmac.compare_digest(mac, _mac(body, key)):
         return None
     mark, account, digest, until = body.decode("ascii").split("\n")
-    namespace, _, name = account.partition("/")
-    if not (is_name(namespace) and is_name(name)):
+    try:
+        return ConsentLink(mark, read_account(account), digest, datetime.fromtimestamp(int(until), UTC))
+    except ValueError:
         return None
-    return ConsentLink(
-        mark, account_address(namespace, name), digest, datetime.fromtimestamp(int(until), UTC)
-    )
 
 
 def _mac(body: bytes, key: bytes) -> bytes:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from reconciler.decide.authorization import (
     AuthorizationRequest,
@@ -27,10 +26,10 @@ from reconciler.errors import RecordInvalid
 from reconciler.model.behaviour import CallbackRules
 from reconciler.model.desired import DesiredAccount
 from reconciler.model.duration import format_instant, parse_instant
-from reconciler.model.names import Address, account_address, is_name
+from reconciler.model.names import Address
 from reconciler.model.ready import ReadyProvider
 from reconciler.model.secret import Document, Secret
-from reconciler.model.stored_form import read_text, read_texts
+from reconciler.model.stored_form import read_account, read_text, read_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ def _decode(document: Document) -> PendingConsent:
         raise ValueError("not a pending consent")
     issuer, only = document.get("issuer"), document.get("only")
     return PendingConsent(
-        account=_address(document["account"]),
+        account=read_account(document["account"]),
         request=AuthorizationRequest(
             url="",
             redirect_uri=read_text(document["redirect_uri"]),
@@ -148,10 +147,3 @@ def _decode(document: Document) -> PendingConsent:
         begun_at=parse_instant(read_text(document["begun_at"])),
         expires_at=parse_instant(read_text(document["expires_at"])),
     )
-
-
-def _address(value: Any) -> Address:
-    namespace, name = read_text(value).split("/")
-    if not (is_name(namespace) and is_name(name)):
-        raise ValueError("no address")
-    return account_address(namespace, name)

@@ -22,7 +22,8 @@ from reconciler.engine.web_key import web_key
 from reconciler.errors import HeldByAnother, ObjectFailed, ProviderFailed
 from reconciler.model.desired import DesiredAccount, DesiredProvider
 from reconciler.model.duration import format_instant, parse_instant
-from reconciler.model.names import Address, account_address, is_name
+from reconciler.model.names import Address
+from reconciler.model.stored_form import read_account
 
 _ADDRESS = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,253}")
 
@@ -74,11 +75,9 @@ def withdraw_links(run: Run, links: Iterable[tuple[str, datetime]]) -> int:
 
 def _open_link(mark: str, about: Mapping[str, str]) -> OpenLink | None:
     try:
-        namespace, _, name = about["account"].partition("/")
-        if not (is_name(namespace) and is_name(name)):
-            return None
+        account = read_account(about["account"])
         until, made = parse_instant(about["until"]), parse_instant(about["made_at"])
-        return OpenLink(mark, account_address(namespace, name), about["owner"], made, until)
+        return OpenLink(mark, account, about["owner"], made, until)
     except (KeyError, ValueError):
         return None
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from reconciler.model.duration import format_instant, parse_instant
 from reconciler.model.grant import Holder
+from reconciler.model.names import Address, account_address, is_name
 
 
 def time_value(instant: datetime | None) -> str | None:
@@ -33,6 +34,14 @@ def read_texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise TypeError("not a list")
     return tuple(read_text(item) for item in value)
+
+
+def read_account(value: Any) -> Address:
+    """An account as `<namespace>/<name>`."""
+    namespace, name = read_text(value).split("/")
+    if not (is_name(namespace) and is_name(name)):
+        raise ValueError("no account")
+    return account_address(namespace, name)
 
 
 def holder_value(holder: Holder) -> dict[str, Any]:
