@@ -5,11 +5,12 @@ Built from addresses, paths, versions and public identifiers alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from reconciler.decide.provider_change import FieldChange, ProviderAction, ProviderReason
 from reconciler.decide.provider_fields import client_is_replaced, issuer_is_replaced
 from reconciler.decide.secret_versions import secret_version
+from reconciler.model.behaviour import IdentitySource, Pkce
 from reconciler.model.desired import DesiredProvider, Registration
 from reconciler.model.duration import format_instant
 from reconciler.model.observed import ObservedSecret
@@ -65,4 +66,16 @@ def notes_on(
     seen = None if ref is None else secrets.get(ref.path)
     if seen is not None and seen.unreadable:
         found.append(f"the metadata of {seen.path} could not be read, so a rotated secret would not be seen")
-    return tuple(found)
+    return (*found, *_lowered(desired))
+
+
+def _lowered(desired: DesiredProvider) -> Iterator[str]:
+    """What protects a consent at this server and was switched off by the manifest, beside its base: nothing stops that, so that
+    whoever reviews it is told."""
+    said, behaviour = desired.overridden, desired.behaviour
+    if "pkce" in said and behaviour.pkce is Pkce.UNSUPPORTED:
+        yield "its manifest switches PKCE off: a code that somebody steals on its way is protected by the client's secret alone"
+    if "issuer_in_response" in said and behaviour.issuer_in_response is False:
+        yield "its manifest does without `iss` in callbacks: an answer of another server may pass for this one's"
+    if "identity.source" in said and behaviour.identity.source is IdentitySource.NONE:
+        yield "its manifest says that nobody tells who consents: anybody may"

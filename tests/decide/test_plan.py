@@ -117,6 +117,23 @@ def test_a_static_provider_says_which_redirect_uri_its_console_must_allow():
     assert "redirect URI to allow at its console: http://127.0.0.1/callback" in made.changes[0].notes
 
 
+@pytest.mark.parametrize(
+    ("field", "behaviour", "words"),
+    [
+        ("pkce", {"pkce": "unsupported"}, "switches PKCE off"),
+        ("issuer_in_response", {"issuer_in_response": False}, "does without `iss`"),
+        ("identity.source", {"identity": {"source": "none"}}, "anybody may"),
+    ],
+)
+def test_a_protection_that_a_manifest_switches_off_is_told_to_whoever_reviews_it(field, behaviour, words):
+    before = make_desired()
+    for overridden in ((field,), ()):
+        lowered = make_provider(behaviour=make_behaviour(**behaviour), overridden=overridden, digest="9" * 16)
+        made = plan(make_desired(lowered, make_account()), all_applied(before))
+        (change,) = [one for one in made.changes if one.address == PROVIDER]
+        assert sum(words in note for note in change.notes) == len(overridden)
+
+
 def test_an_account_that_is_gone_from_git_is_listed_and_removed_only_with_prune():
     desired = make_desired(make_provider(), make_account(), make_account("team/old"))
     observed = all_applied(desired)
