@@ -20,6 +20,7 @@ from reconciler.model.names import Address
 from reconciler.model.registration import RegistrationRecord
 from reconciler.model.secret import Document
 from reconciler.model.stamp import KEY, Stamp
+from reconciler.model.state import ErrorClass
 from reconciler.model.status import AccountStatus, ProviderStatus
 from reconciler.model.store_path import StorePath
 from reconciler.model.stored import KeyMetadata
@@ -119,7 +120,9 @@ def provider_events(status: ProviderStatus) -> Iterator[Event]:
     if status.circuit is not None:
         circuit = status.circuit
         code = f" ({clean(circuit.code, cap=80)})" if circuit.code else ""
-        detail = f"{circuit.reason.value}{code}, {circuit.accounts} accounts agreed"
+        silent = circuit.judge is ErrorClass.TRANSIENT
+        met = "accounts in a row got no clear answer" if silent else "accounts agreed"
+        detail = f"{circuit.reason.value}{code}, {circuit.accounts} {met}"
         yield Event(circuit.since, EventKind.INCIDENT, detail)
     if status.intent_since is not None and status.intent_op:
         yield Event(status.intent_since, EventKind.REQUEST_ANNOUNCED, "its end is not known")

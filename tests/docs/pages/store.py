@@ -82,7 +82,7 @@ PROVIDER_KEYS = {
     "circuit-since": "… since when",
     "circuit-probe-at": "… when it is tried again",
     "circuit-code": "… the provider's code",
-    "circuit-accounts": "… how many accounts agreed",
+    "circuit-accounts": "… how many accounts agreed, or got no clear answer in a row",
     "calls": "where the base has a `rate.limit`: how many requests the last span had, as far as refreshes made them",
     "called-at": "… and when the last was made",
     "protect": "`true` where the provider is protected",
