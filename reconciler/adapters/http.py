@@ -16,6 +16,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -131,7 +132,9 @@ class HttpClient:
             method, url, headers=headers, body=body, cap=cap, fresh=fresh_connection, receive=receive
         )
         if self._note is not None:
-            self._note(method, url.origin, outcome)
+            # What is said of an answer never costs the answer: it may hold the only living refresh token.
+            with suppress(Exception):
+                self._note(method, url.origin, outcome)
         return outcome
 
     def _ask(

@@ -1,7 +1,8 @@
 """Terminal manners: where things are written, whether in colour, log lines, and a progress bar.
 
 Rules: stdout holds the document and nothing else; colour and progress only on a terminal (NO_COLOR, FORCE_COLOR, CI
-and TERM=dumb are honoured); a log line holds addresses, counts and codes, and a Secret is refused by its type.
+and TERM=dumb are honoured); a log line holds addresses, counts and codes, and a Secret is refused by its type; what cannot
+be written to stderr ends nothing.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import TextIOWrapper
+from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import Self, TextIO
 
 import click
+from typing_extensions import Buffer
 
 from reconciler.errors import clean
 from reconciler.model.duration import format_instant
@@ -71,6 +73,19 @@ def hold_streams() -> None:
         elif mode == "w" and isinstance(stream := getattr(sys, name), TextIOWrapper):
             # A terminal that has no such character shows '?' in its place: no reason to fail.
             stream.reconfigure(errors="replace")
+    lossy = BufferedWriter(_Lossy(sys.stderr.fileno(), "w", closefd=False))
+    sys.stderr = TextIOWrapper(lossy, encoding=sys.stderr.encoding, errors="replace", line_buffering=True)
+
+
+class _Lossy(FileIO):
+    """Takes whatever is written, whether its reader has left, its disk is full or its journal restarts: a line for people
+    that nobody gets ends nothing. One that raised between a provider's answer and its commit would cost a grant."""
+
+    def write(self, data: Buffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(memoryview(data))
 
 
 STILL_DONE = "what was done is done: 'reconciler status' shows it"
@@ -136,7 +151,8 @@ class LogLines:
 
     def _emit(self, level: str, line: str) -> None:
         """`line` as it is to be read; `level` is in it already."""
-        with self._lock:
+        # Whoever writes no line must not lose an answer for it (see `_Lossy`); a program that uses us has its own stderr.
+        with self._lock, suppress(OSError, ValueError):
             click.echo(line, file=self._stream, err=self._stream is None)
 
 

@@ -13,7 +13,7 @@ import click
 
 from reconciler.cli.accounts_page import accounts_url_flag
 from reconciler.cli.options import DURATION, common_flags, flag, jobs_flag, manifests_flag, selection_flags
-from reconciler.errors import UsageError, clean
+from reconciler.errors import ReconcilerError, UsageError, clean
 
 if TYPE_CHECKING:
     from reconciler.adapters.metrics import Metrics
@@ -237,7 +237,11 @@ def _print_report(session: Session, report: Any) -> None:
     from reconciler.report import text
 
     if session.console.log_format != "json":
-        print_document(text.render_run(report, style_of(session.console)))
+        try:
+            print_document(text.render_run(report, style_of(session.console)))
+        except ReconcilerError as error:
+            # A full disk under stdout: nobody reads on, and tokens still have to be kept alive.
+            session.events.warning("report-not-written", why=error.message)
         return
     for result in report.results:
         line = told(

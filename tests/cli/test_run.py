@@ -26,26 +26,29 @@ class Running:
     url: str
     said: Path
 
+    def told(self) -> str:
+        return self.said.read_text() if self.said.is_file() else ""
+
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"{self.url}{path}", timeout=5, trust_env=False)
 
     def until(self, true: Callable[[], bool], *, seconds: float = 40) -> None:
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
-            assert self.process.poll() is None, self.said.read_text()
+            assert self.process.poll() is None, self.told()
             try:
                 if true():
                     return
             except httpx.HTTPError:
                 pass
             time.sleep(0.1)
-        raise AssertionError(f"it did not come so\n{self.said.read_text()}")
+        raise AssertionError(f"it did not come so\n{self.told()}")
 
 
 @contextmanager
-def running(town: Town, *flags: str) -> Iterator[Running]:
+def running(town: Town, *flags: str, says: Path | None = None) -> Iterator[Running]:
     port = free_port()
-    said = town.desk.folder / "said"
+    said = says or town.desk.folder / "said"
     desk = Desk(town.desk.folder, town.desk.environment)
     with said.open("wb") as out:
         process = subprocess.Popen(
@@ -103,6 +106,16 @@ def test_what_is_selected_and_not_there_is_said_and_the_rest_goes_on(town: Town)
         it.until(lambda: "there is no object 'crn'" in it.said.read_text())
         it.until(lambda: it.get("/readyz").status_code == 200)
         it.until(lambda: "account/sales/crm" in it.said.read_text())
+
+
+@pytest.mark.timeout(180)
+def test_a_full_disk_under_what_it_prints_is_not_the_end(town: Town):
+    with running(town, "-v", says=Path("/dev/full")) as it:
+        it.until(lambda: it.get("/readyz").status_code == 200)
+        town.desk.write("sales/late.yaml", account("late"))
+        it.until(lambda: "reconciler/tokens/sales/late" in town.rows("tokens/sales"))
+        os.kill(it.process.pid, signal.SIGTERM)
+        assert it.process.wait(30) == 0
 
 
 @pytest.mark.parametrize("listen", ["here", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", ":1"])

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -216,3 +217,48 @@ def test_one_signal_ends_a_question_to_a_person(town: Town, question: bytes, arg
             os.close(ours)
     assert "revoked" not in town.desk.run("trust", "--show", expect=0).out
     assert town.read("reconciler/grants/sales/crm") == {}
+
+
+def pipe_without_a_reader() -> int:
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+def full_disk() -> int:
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+@pytest.mark.parametrize("stderr", [pipe_without_a_reader, full_disk])
+@pytest.mark.parametrize("arguments", [(), ("-v",), ("-v", "--log-format", "json")], ids=str)
+def test_log_lines_that_nobody_gets_cost_no_grant(
+    town: Town, arguments: tuple[str, ...], stderr: Callable[[], int]
+):
+    """`-v` writes a line after each answer of a provider: one that cannot be written must not throw the answer away."""
+    town.settle("crm", "mail")
+    nowhere = stderr()
+    child = subprocess.run(
+        [sys.executable, "-m", "reconciler", "refresh", "--force", "-o", "json", *arguments],
+        cwd=town.desk.folder,
+        env=town.desk.variables(),
+        stdout=subprocess.PIPE,
+        stderr=nowhere,
+        check=False,
+    )
+    os.close(nowhere)
+    outcomes = {found["address"]: found["outcome"] for found in json.loads(child.stdout)["results"]}
+    assert outcomes == {"account/sales/crm": "done", "account/sales/mail": "done"}
+    assert child.returncode == 0
+    for name in ("crm", "mail"):
+        grant = town.read(f"reconciler/grants/sales/{name}")
+        assert town.sandbox.refresh_token_state(grant["refresh_token"])["state"] == "current"
+
+
+def test_an_error_that_nobody_gets_still_has_its_exit_code(town: Town):
+    nowhere = pipe_without_a_reader()
+    command = [sys.executable, "-m", "reconciler", "reconcile", "--jobs", "none"]
+    child = subprocess.run(
+        command, cwd=town.desk.folder, env=town.desk.variables(), stderr=nowhere, check=False
+    )
+    os.close(nowhere)
+    assert child.returncode == 64
