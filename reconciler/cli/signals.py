@@ -1,6 +1,7 @@
-"""SIGTERM and SIGINT: the first starts nothing more and lets what was started finish; the second ends at once.
+"""SIGTERM, SIGINT, SIGHUP: the first starts nothing more and lets what was started finish; a second one ends at once.
 
-An exchange that is on its way is never cut by the first signal: that would make doubt out of nothing (DESIGN §6.4). A
+A hangup never does: where a terminal or a connection is lost, kernel and shell both send one. Where it is ignored (nohup) it
+stays so. An exchange that is on its way is never cut by the first signal: that would make doubt out of nothing (DESIGN §6.4). A
 question to a person is: nothing is lost by it.
 """
 
@@ -16,7 +17,8 @@ from types import FrameType
 
 from reconciler.cli.console import told
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_HANGUP = getattr(signal, "SIGHUP", None)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, *([_HANGUP] if _HANGUP else []))
 
 
 _ASKING = threading.Event()
@@ -53,6 +55,8 @@ def stopping(
                 as_json=as_json,
             )
             return
+        if number == _HANGUP:
+            return
         for name in in_flight():
             _say(
                 f"error: {name}: cut off while it was being worked on; the next run settles it",
@@ -61,7 +65,8 @@ def stopping(
             )
         os._exit(128 + number)
 
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    heard = [n for n in _SIGNALS if n != _HANGUP or signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:

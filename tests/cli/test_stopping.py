@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: nothing more is started, what runs is finished and stored; a second one ends at once, and says what
+"""SIGTERM, SIGINT, SIGHUP: nothing more is started, what runs is finished and stored; a second one ends at once, and says what
 it cut off. Also a reader that leaves, and two runs at once for a user who has no Vault."""
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def asked(town: Town) -> int:
     return int(town.sandbox.counters()["exchanges"].get("refresh_token", 0))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_first_signal_finishes_what_was_started_and_starts_nothing_more(
     busy: Town, number: signal.Signals
 ):
@@ -83,6 +83,39 @@ def test_the_second_signal_ends_at_once_and_names_what_it_cut_off(busy: Town):
     busy.sandbox.clear_faults()
     unfinished = {row["address"] for row in busy.desk.run("plan", "-o", "json").json["maintenance"]}
     assert unfinished == {line.removeprefix("error: ").partition(":")[0] for line in named}
+
+
+def test_a_terminal_that_is_lost_hangs_up_twice_and_cuts_nothing_off(busy: Town):
+    """The kernel tells the whole foreground, and the shell its jobs."""
+    with started(busy.desk, "refresh", "--force", "--jobs", "2", "-o", "json") as child:
+        wait_until(lambda: asked(busy) == 2, what="two calls")
+        child.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+        child.send_signal(signal.SIGHUP)
+        said = ended(child)
+    assert said.code == 4
+    assert sorted(found["outcome"] for found in said.json["results"]) == [
+        "done",
+        "done",
+        "skipped",
+        "skipped",
+    ]
+
+
+def test_nohup_goes_on_to_the_end(busy: Town):
+    command = [sys.executable, "-m", "reconciler", "refresh", "--force", "-o", "json"]
+    child = subprocess.Popen(
+        ["nohup", *command],
+        cwd=busy.desk.folder,
+        env=busy.desk.variables(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    wait_until(lambda: asked(busy) >= 1, what="a call")
+    child.send_signal(signal.SIGHUP)
+    said = ended(child)
+    assert (said.code, {found["outcome"] for found in said.json["results"]}) == (0, {"done"})
 
 
 def test_a_stop_in_the_middle_of_registering_finishes_the_registration(town: Town):
