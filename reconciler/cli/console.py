@@ -73,8 +73,13 @@ def hold_streams() -> None:
         elif mode == "w" and isinstance(stream := getattr(sys, name), TextIOWrapper):
             # A terminal that has no such character shows '?' in its place: no reason to fail.
             stream.reconfigure(errors="replace")
+    _HELD.append(sys.stderr)
     lossy = BufferedWriter(_Lossy(sys.stderr.fileno(), "w", closefd=False))
     sys.stderr = TextIOWrapper(lossy, encoding=sys.stderr.encoding, errors="replace", line_buffering=True)
+
+
+_HELD: list[TextIO] = []
+"""What stood there before: were it let go, its number would be closed, and go to the next file after all."""
 
 
 class _Lossy(FileIO):

@@ -163,7 +163,7 @@ def test_a_reader_that_leaves_early_changes_nothing_about_how_a_run_ends(
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_stream_that_is_closed_is_no_bug_and_its_number_goes_to_no_file(town: Town, closed: str):
     """As some supervisors start their children."""
-    shell = f'exec "{sys.executable}" -m reconciler reconcile {closed}'
+    shell = f'exec "{sys.executable}" -m reconciler reconcile -v {closed}'
     done = subprocess.run(
         ["/bin/sh", "-c", shell],
         cwd=town.desk.folder,
@@ -176,6 +176,7 @@ def test_a_stream_that_is_closed_is_no_bug_and_its_number_goes_to_no_file(town: 
     # The store is whole, and nothing that was printed is in it.
     assert town.desk.run("plan", "--detailed-exitcode", expect=0).code == 0
     assert b"tracked" not in town.store_file.read_bytes()
+    assert b"info: " not in town.store_file.read_bytes()
 
 
 def test_a_full_disk_under_stdout_is_said_and_is_no_success(town: Town, monkeypatch: pytest.MonkeyPatch):
