@@ -197,6 +197,8 @@ def _commit(run: Run, account: Address, record: GrantRecord, *, onto: int | None
             pass
         except ReconcilerError as failure:
             error = failure
+        except Exception as surprise:  # noqa: BLE001  a person's consent must not be lost to a surprise of ours
+            error = ReconcilerError(f"an error in the tool itself ({type(surprise).__name__})")
         if run.clock.monotonic() - started >= run.limits.commit_deadline.total_seconds():
             raise error or ObjectFailed(f"{account}: the store gave no clear answer to a write")
         pause(run, seconds, through_stop=True)

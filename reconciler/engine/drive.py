@@ -1,7 +1,8 @@
 """Performs what `decide/rotation` yields, one effect at a time. The only code that does.
 
 Rules:
-- errors of the store become outcomes here; nothing is raised into the protocol, nothing is retried behind its back;
+- errors of the store become outcomes here, foreseen or not; nothing is raised into the protocol, nothing is retried behind
+  its back;
 - a token call is made once; its answer is judged by `decide/token_response` before anything else happens;
 - a pause that must not be cut short goes on after a stop was asked for.
 """
@@ -107,6 +108,8 @@ class Hands:
             self.run.store.ensure_login(lasts)
         except ReconcilerError as error:
             return StoreTrouble(error)
+        except Exception as error:  # noqa: BLE001  as for a write
+            return StoreTrouble(_surprise(error))
         return None
 
     def _read(self) -> GrantRead | StoreTrouble:
@@ -114,6 +117,8 @@ class Hands:
             read = read_grant(self.run, self.path)
         except ReconcilerError as error:
             return StoreTrouble(error)
+        except Exception as error:  # noqa: BLE001  as for a write
+            return StoreTrouble(_surprise(error))
         self.run.failpoint("refresh.grant-read")
         return read
 
@@ -126,6 +131,9 @@ class Hands:
             return Unclear()
         except ReconcilerError as error:
             return StoreTrouble(error)
+        except Exception as error:  # noqa: BLE001  what the provider just gave must not be lost to a surprise of ours
+            self.run.events.warning("store.surprise", path=str(self.path), error=type(error).__name__)
+            return Unclear()
         self.run.failpoint(AFTER_STEP[effect.step])
         return Written(version)
 
@@ -133,6 +141,11 @@ class Hands:
         seconds = effect.seconds * (1 - _JITTER + 2 * _JITTER * self.run.entropy.fraction())
         pause(self.run, seconds, through_stop=effect.through_stop)
         return self.run.stop.is_set()
+
+
+def _surprise(error: Exception) -> ReconcilerError:
+    """Told by its type alone: its text may hold anything."""
+    return ReconcilerError(f"an error in the tool itself ({type(error).__name__})")
 
 
 def read_grant(run: Run, path: StorePath) -> GrantRead:

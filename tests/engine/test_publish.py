@@ -179,6 +179,19 @@ def test_an_unclear_commit_of_a_consent_is_settled(fault):
     assert world.store.read(LAYOUT.grant(drive.address)).version == 1
 
 
+def test_a_surprise_in_the_store_costs_no_consent():
+    world = RefreshWorld()
+    drive = world.declared()
+    record, tokens = world.answer(drive, world.server.consent())
+
+    def surprises() -> None:
+        raise RuntimeError
+
+    world.store.before("write", surprises, path=LAYOUT.grant(drive.address), times=2)
+    commit_consented_grant(world.run, drive, world.provider, record=record, tokens=tokens)
+    assert world.is_intact(drive)
+
+
 def test_a_consent_that_meets_others_writes_all_the_time_ends_at_the_commit_deadline():
     world = RefreshWorld(limits=RefreshLimits(commit_deadline=timedelta(minutes=1)))
     drive = world.declared()

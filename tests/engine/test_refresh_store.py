@@ -48,6 +48,26 @@ def test_a_login_that_ended_at_commit_is_repeated():
     assert world.is_intact(drive)
 
 
+@pytest.mark.parametrize("operation", ["write", "read", "ensure_login"])
+def test_a_surprise_in_the_store_costs_no_token_that_was_just_given(operation):
+    """A fault of ours, or of a library, that no adapter has foreseen."""
+    world, drive = due()
+
+    def surprises() -> None:
+        raise RuntimeError("secret text that nobody may see")
+
+    def given(form) -> None:
+        path = LAYOUT.grant(drive.address)
+        world.store.fail_next("write", StoreFault.UNCLEAR_BEFORE, path=path)
+        world.store.before(operation, surprises, path=None if operation == "ensure_login" else path)
+
+    world.server.on_request = given
+    result = world.refresh_one()
+    assert result.outcome == "done", result
+    assert world.is_intact(drive)
+    assert "secret text" not in repr((result, world.events.lines))
+
+
 @pytest.mark.parametrize("fault", [StoreFault.UNCLEAR_AFTER, StoreFault.UNCLEAR_BEFORE])
 def test_an_unclear_commit_is_settled_by_reading_it_back(fault):
     world, drive = due()
