@@ -12,7 +12,10 @@ MEANINGS = {
         "go on",
     ),
     1: ("an error with no code of its own", "look at the message; where it says “a bug”, please report it"),
-    2: ("`plan --detailed-exitcode` only: changes are pending", "review the plan"),
+    2: (
+        "`plan --detailed-exitcode`: changes are pending; `fmt --check`: a file would be laid out anew",
+        "review the plan; run `reconciler fmt`",
+    ),
     3: (
         "refused by a guard or by trust, or a plan that holds something refused",
         "read the guard's name and its flag, or run `reconciler trust`",
@@ -22,11 +25,14 @@ MEANINGS = {
         "see the lines with `✗`; the next run tries again",
     ),
     5: (
-        "accounts need a person: with `--fail-on-attention`, by `check` and `token`, or `consent` without a terminal",
+        "accounts need a person: with `--fail-on-attention`, by `check` and `token`; or nobody is there to consent or to agree",
         "follow the commands of the report",
     ),
     6: ("another run holds the object, or the saved plan is stale", "wait for it; a stale plan is made anew"),
-    7: ("reserved: no verb of this version gives it", ""),
+    7: (
+        "`drift`: the world differs from what was last applied",
+        "find out who changed it, and why",
+    ),
     8: (
         "the store is out of reach, sealed, not initialised or newer than the tool, or the login is refused",
         "see the hint; nothing was spent",
