@@ -14,6 +14,7 @@ import click
 
 from reconciler.cli.options import common_flags, flag, manifests_flag, output_flag
 from reconciler.errors import NeedsPerson
+from reconciler.model.names import Address
 
 
 @click.command("import", short_help="Take over a refresh token.")
@@ -50,7 +51,7 @@ def import_(address: str, manifests: str, output: str, replaces: bool, **options
     account = declared_account(desired, address)
     provider = desired.providers[account.provider]
     token = read_import(
-        _stdin(),
+        _stdin(account.address),
         now=SystemClock(session.stop).now(),
         keep=provider.behaviour.response.keep,
         by_access_token=provider.behaviour.refresh_token.renewal is not Renewal.REFRESH_TOKEN,
@@ -73,12 +74,12 @@ def import_(address: str, manifests: str, output: str, replaces: bool, **options
     return report.exit_code()
 
 
-def _stdin() -> bytes:
+def _stdin(account: Address) -> bytes:
     from reconciler.decide.import_document import LONGEST
 
     if sys.stdin is None or sys.stdin.isatty():
         raise NeedsPerson(
             "a refresh token is expected on stdin, as JSON",
-            hint="pipe it in: reconciler import <address> < token.json, and remove the file",
+            hint=f"pipe it in: reconciler import {account.short} < token.json, and remove the file",
         )
     return sys.stdin.buffer.read(LONGEST + 1)

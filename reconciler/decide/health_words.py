@@ -11,7 +11,7 @@ from reconciler.decide.account_view import AccountView
 from reconciler.decide.remedy import REMEDIES
 from reconciler.errors import clean
 from reconciler.model.duration import format_rough
-from reconciler.model.state import AccountState, Reason
+from reconciler.model.state import NEEDS_PERSON, AccountState, Reason
 from reconciler.model.status import Circuit
 
 S, R = AccountState, Reason
@@ -28,6 +28,11 @@ def brief(view: AccountView, state: AccountState, reason: Reason) -> str:
     """The case's own part where the action's word says the rest: `4 min left`; the whole line otherwise."""
     if state in (S.REFRESH_DUE, S.EXPIRED) and reason is not R.MANUAL_EXPIRY:
         return _detail(view, state, reason).lstrip(":, ") or "no token is published"
+    if state in NEEDS_PERSON and view.timing is not None:
+        # Why a person is needed is said on a line of its own; this one is about the token.
+        dead = view.timing.expires_at <= view.now
+        words = _date_detail(view, S.EXPIRED if dead else S.REFRESH_DUE, R.ACCESS_TOKEN_EXPIRED)
+        return words.lstrip(":, ")
     return describe(view, state, reason)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,15 @@ def test_no_hint_installs_a_package_of_our_name_from_an_index():
         assert "pip install reconciler" not in text, path
         assert "pip install 'reconciler" not in text, path
         assert "install reconciler[" not in text, path
+
+
+def test_a_refresh_beside_a_missing_consent_says_how_long_the_token_lives(town: Town):
+    town.settle("crm")
+    crm = town.desk.folder / "manifests/sales/crm.yaml"
+    crm.write_text(crm.read_text().replace("scopes: [profile,", "scopes: [profile, email,"))
+    town.age("crm", seconds=3540)
+    lines = [line for line in town.desk.run("plan", expect=0).out.splitlines() if "account/sales/crm" in line]
+    assert "needs a person" in lines[0]
+    assert re.search(r"refresh: \d+ s left", lines[-1])
+    town.age("crm", seconds=3700)
+    assert "refresh: dead since" in town.desk.run("plan", expect=0).out
