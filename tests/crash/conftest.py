@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox import RemoteSandbox
+from tests.crash.kills import Scene
 from tests.crash.wire_world import Place
 from tests.crash.zygote import Zygote
 from tests.servers.places import VaultPlace
@@ -37,6 +38,20 @@ def vault_place(vault: VaultPlace, strict_sandbox: RemoteSandbox) -> Place:
     """A mount of the test's own in a real Vault."""
     store = {"vault": vault.address, "token": vault.token, "mount": vault.mount}
     return _place(store, strict_sandbox)
+
+
+@pytest.fixture
+def embedded(sqlite_place: Place, zygote: Zygote, strict_sandbox: RemoteSandbox) -> Iterator[Scene]:
+    """Where kills are made, on the embedded store."""
+    with Scene.at(sqlite_place, sandbox=strict_sandbox, zygote=zygote) as scene:
+        yield scene
+
+
+@pytest.fixture
+def scene(vault_place: Place, zygote: Zygote, strict_sandbox: RemoteSandbox) -> Iterator[Scene]:
+    """The same on a real Vault."""
+    with Scene.at(vault_place, sandbox=strict_sandbox, zygote=zygote) as scene:
+        yield scene
 
 
 def _place(store: dict[str, str], sandbox: RemoteSandbox) -> Place:

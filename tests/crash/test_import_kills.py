@@ -24,18 +24,6 @@ LOST = {"refresh.answer-received"}
 PUBLISHED = {"refresh.published", "refresh.status-written"}
 
 
-@pytest.fixture
-def embedded(sqlite_place, zygote, strict_sandbox):
-    with Scene.at(sqlite_place, sandbox=strict_sandbox, zygote=zygote) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(vault_place, zygote, strict_sandbox):
-    with Scene.at(vault_place, sandbox=strict_sandbox, zygote=zygote) as scene:
-        yield scene
-
-
 def kill_first_import(scene: Scene, failpoint: str) -> None:
     name, brought = f"team/brought-{failpoint.replace('.', '-')}", scene.given()
     child = scene.child(name, job="import", token=brought, failpoint=failpoint)

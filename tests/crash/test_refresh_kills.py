@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.engine.failpoints import REFRESH_FAILPOINTS
 from reconciler.sandbox import faults
-from tests.crash.kills import Scene, patient
+from tests.crash.kills import patient
 
 pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash"), pytest.mark.timeout(600)]
 
@@ -27,18 +27,6 @@ ELSEWHERE = {"refresh.verdict-written", "refresh.status-written"}
 
 def test_every_failpoint_of_a_refresh_is_killed_somewhere():
     assert {*HAPPY, *UNHAPPY, *ELSEWHERE} == set(REFRESH_FAILPOINTS)
-
-
-@pytest.fixture
-def embedded(sqlite_place, zygote, strict_sandbox):
-    with Scene.at(sqlite_place, sandbox=strict_sandbox, zygote=zygote) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(vault_place, zygote, strict_sandbox):
-    with Scene.at(vault_place, sandbox=strict_sandbox, zygote=zygote) as scene:
-        yield scene
 
 
 def kill_everywhere(scene):
