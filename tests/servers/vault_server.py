@@ -8,6 +8,7 @@ The calls below are the operator's, by plain HTTP; the adapter under test is nev
 import contextlib
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -50,7 +51,8 @@ class VaultServer:
     root_token: str = ""
     _keys: list[str] = field(default_factory=list)
     _child: Child | None = None
-    _http: httpx.Client | None = None
+    _own: threading.local = field(default_factory=threading.local)
+    _clients: list[httpx.Client] = field(default_factory=list)
 
     @classmethod
     def start(cls, folder: Path, *, binary: Path, storage: Storage = "inmem") -> "VaultServer":
@@ -71,6 +73,15 @@ class VaultServer:
     @property
     def pid(self) -> int:
         return self._running.pid
+
+    @property
+    def _http(self) -> httpx.Client:
+        """A client of this thread's own: one that threads share may close a socket that another is reading."""
+        client: httpx.Client | None = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = httpx.Client(timeout=30, trust_env=False)
+            self._clients.append(client)
+        return client
 
     @property
     def _running(self) -> Child:
@@ -106,7 +117,6 @@ class VaultServer:
                 }
             )
         )
-        self._http = self._http or httpx.Client(timeout=30, trust_env=False)
         self._child = Child.start(
             [str(self.binary), "server", f"-config={configuration}"],
             log=self.folder / "server.log",
@@ -118,9 +128,9 @@ class VaultServer:
         """Ends the process for good and lets go of the operator's connections."""
         self._running.thaw()
         self._running.stop()
-        if self._http is not None:
-            self._http.close()
-            self._http = None
+        while self._clients:
+            self._clients.pop().close()
+        self._own = threading.local()
 
     def kill(self) -> None:
         """SIGKILL, as when the machine goes: what was not on disk is gone."""
@@ -153,7 +163,6 @@ class VaultServer:
 
     def health(self) -> int | None:
         """The status of `sys/health` (200 active, 501 not initialised, 503 sealed); None while nobody listens."""
-        assert self._http is not None
         try:
             return self._http.get(f"{self.address}/v1/sys/health", timeout=5).status_code
         except httpx.TransportError:
@@ -171,7 +180,6 @@ class VaultServer:
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """One API call as root, or with `token` (`""`: none); the JSON object answered, `{}` for no content."""
-        assert self._http is not None, "the server was stopped"
         chosen = self.root_token if token is None else token
         carried = {**({"X-Vault-Token": chosen} if chosen else {}), **(headers or {})}
         answer = self._http.request(method, f"{self.address}/v1/{path}", json=json, headers=carried)
