@@ -55,6 +55,8 @@ def render_page(
     for finding in findings:
         for goal in finding.goals:
             verdict = "met" if goal.met else "**missed**"
+            if goal.ceiling and not goal.met:
+                verdict += f": the same requests and nothing else come to {goal.ceiling}"
             lines.append(f"| {finding.title} | {goal.words} | {goal.figure} | {verdict} |")
     lines += ["", "## Figures", ""]
     for finding in findings:

@@ -1,12 +1,13 @@
 """The bench itself runs from end to end, on tiny worlds. No time is judged here: that is for a quiet machine and a reader."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.bench.__main__ import main
-from tests.bench.finding import Reading, Readings, at_most
-from tests.bench.measure import BenchFailed, Command, Spread, run
+from tests.bench.finding import Comparison, Reading, Readings, Side, at_least_rate, at_most
+from tests.bench.measure import BenchFailed, Command, Sample, Spread, run
 from tests.bench.page import render_page
 from tests.servers.found import require, vault_binary
 
@@ -67,6 +68,26 @@ def test_a_command_that_did_not_do_its_work_is_not_measured():
 def test_peak_memory_is_the_commands_own_and_not_its_starters():
     ballast = bytearray(200 * 1024 * 1024)
     assert run(Command(argv=["python3", "-I", "-S", "-c", "pass"])).peak < len(ballast)
+
+
+def test_a_goal_that_the_bare_requests_miss_too_says_so():
+    def side(name: str, seconds: float) -> Side:
+        return Side(name=name, words=name, samples=[Sample(wall=seconds, user=seconds, system=0, peak=1)])
+
+    finding = Comparison(
+        title="refresh",
+        ours=side("reconciler", 3.0),
+        floors=(side("floor", 3.0), side("same requests", 2.5)),
+        count=10,
+    )
+    for wanted, verdict in [
+        (1.5, "**missed**: the same requests and nothing else come to 1.20 ×"),
+        (1.1, "**missed**"),
+        (0.9, "met"),
+    ]:
+        judged = replace(finding, goals=(at_least_rate(wanted, finding),))
+        page = render_page([judged], machine=[("processor", "one")], day="2026-01-02", full=True)
+        assert f"| refresh | ≥ {wanted} × the floor's rate | 1.00 × | {verdict} |" in page
 
 
 def test_a_figure_without_a_floor_has_its_own_table_and_its_goal():
