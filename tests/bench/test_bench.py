@@ -29,17 +29,19 @@ def test_a_trial_measures_what_a_cached_token_costs(tmp_path):
     assert "| httpx, a request |" in page_of(tmp_path, "--cases", "client")
 
 
+@pytest.mark.slow
 def test_a_trial_measures_the_first_byte_of_the_accounts_page(tmp_path):
     assert "### The Accounts page, 30 accounts, 20 clients" in page_of(tmp_path, "--cases", "accounts-page")
 
 
 @pytest.mark.vault
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "title"),
     [
         ("vault", "### plan on Vault, 30 accounts"),
-        pytest.param("single-use", "### refresh, single-use grants, 20 accounts", marks=pytest.mark.slow),
-        pytest.param("reusable", "### refresh, reusable grants, 20 accounts", marks=pytest.mark.slow),
+        ("single-use", "### refresh, single-use grants, 20 accounts"),
+        ("reusable", "### refresh, reusable grants, 20 accounts"),
     ],
 )
 def test_a_trial_on_a_real_vault_does_all_of_the_work_it_measures(case, title, tmp_path):

@@ -65,7 +65,7 @@ class Scene:
         return int(self.sandbox.counters()["refusals"].get("invalid_grant", 0))
 
 
-@pytest.fixture(params=["reusable", "single-use"])
+@pytest.fixture(params=[pytest.param("reusable", marks=pytest.mark.slow), "single-use"])
 def scene(request, vault: VaultPlace, tmp_path: Path) -> Iterator[Scene]:
     rotation: str = request.param
     life = ("--access-token-seconds", str(LIFE_SECONDS))

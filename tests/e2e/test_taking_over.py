@@ -126,6 +126,7 @@ def test_a_grant_is_taken_over_kept_alive_and_given_back(
     assert desk.attention()["account/sales/crm"] == "RevokedHere"
 
 
+@pytest.mark.slow
 def test_a_forecast_and_notices_need_no_more_than_their_roles(
     desk: Desk, vault: VaultPlace, other: OtherTool
 ):
@@ -161,6 +162,7 @@ def marks_of(vault: VaultPlace) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_token_of_another_person_gives_the_place_back(desk: Desk, vault: VaultPlace, other: OtherTool):
     desk.run("import", "sales/crm", stdin=json.dumps(other.consented("ana")), expect=0)
     before = vault.get("reconciler/tokens/sales/crm")["access_token"]
@@ -172,6 +174,7 @@ def test_the_token_of_another_person_gives_the_place_back(desk: Desk, vault: Vau
     desk.run("refresh", "sales/crm", "--force", expect=0)
 
 
+@pytest.mark.slow
 def test_a_token_that_was_used_up_elsewhere_is_refused_and_says_so(desk: Desk, other: OtherTool):
     brought = other.consented("ana")
     assert other.tries(brought["refresh_token"])[0] == 200

@@ -136,6 +136,7 @@ def test_two_accounts_from_the_first_plan_to_a_revoked_grant(
     assert vault.get("reconciler/grants/sales/crm")["refresh_token"]
 
 
+@pytest.mark.slow
 def test_a_rotated_client_secret_is_taken_up_without_losing_a_grant(
     desk: Desk, vault: VaultPlace, oidc_provider: OidcServer
 ):
@@ -159,6 +160,7 @@ def test_a_rotated_client_secret_is_taken_up_without_losing_a_grant(
     assert desk.status("sales/crm")["state"] == "ready"
 
 
+@pytest.mark.slow
 def test_a_wrong_new_secret_costs_nobody_a_grant_and_asks_nobody_to_consent(
     desk: Desk, vault: VaultPlace, oidc_provider: OidcServer
 ):
@@ -175,6 +177,7 @@ def test_a_wrong_new_secret_costs_nobody_a_grant_and_asks_nobody_to_consent(
     assert vault.get("reconciler/grants/sales/crm")["refresh_token"]
 
 
+@pytest.mark.slow
 def test_a_widened_scope_is_reported_as_needing_consent_and_never_granted_silently(
     desk: Desk, vault: VaultPlace, oidc_provider: OidcServer
 ):
@@ -214,6 +217,7 @@ def test_a_plan_works_with_metadata_alone_and_asks_for_no_data_but_trust(
     assert oidc_provider.stats()["requests"] == before
 
 
+@pytest.mark.slow
 def test_a_client_registered_by_itself_is_one_client_and_is_removed_on_request(
     vault: VaultPlace, oidc_provider: OidcServer, tmp_path: Path
 ):

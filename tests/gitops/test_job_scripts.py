@@ -82,6 +82,7 @@ def test_a_verb_runs_without_a_line_of_the_work_trees_code(tree: Path):
     assert "digest=d\n" in (tree.parent / "outputs").read_text()
 
 
+@pytest.mark.slow
 def test_the_tool_is_installed_without_a_line_of_the_work_trees_code(tree: Path):
     job("install", tree, REQUIREMENTS="no-such-file.txt")
     assert (tree.parent / "temp/reconciler-tool/bin/python").exists()

@@ -77,6 +77,7 @@ def allows(person: Person, name: str) -> None:
     person.page.click("[name=decision][value=allow]")
 
 
+@pytest.mark.slow
 def test_two_people_connect_their_accounts(
     desk: Desk, vault: VaultPlace, oidc_provider: OidcServer, people: Callable[..., Person]
 ):
