@@ -62,6 +62,12 @@ def told(text: str, *, level: str, event: str, as_json: bool, **fields: Field) -
     return json.dumps(said | {name: value for name, value in fields.items() if value is not None})
 
 
+def warn(text: str, *, hint: str, as_json: bool) -> None:
+    """A remark on stderr that changes nothing about how it ended."""
+    line = text if as_json else f"warning: {text}\n  hint: {hint}"
+    click.echo(told(line, level="warning", event="remark", as_json=as_json, hint=hint), err=True)
+
+
 def hold_streams() -> None:
     """A stream that whoever started us has closed becomes one to nowhere.
 

@@ -43,7 +43,12 @@ def doctor(
     from reconciler.cli.output_ops import write_doctor
     from reconciler.cli.session import TOOL, make_session
     from reconciler.decide.doctor import Examination
+    from reconciler.errors import UsageError, clean
+    from reconciler.model.names import is_name
 
+    for namespace in namespaces:
+        if not is_name(namespace):
+            raise UsageError(f"'{clean(namespace)}' is no namespace", hint="a team's name, like 'marketing'")
     session = make_session(options)
     around = surroundings(
         session, role=None if role is None else Role(role), namespaces=namespaces, jwt_roles=jwt_roles

@@ -39,6 +39,7 @@ _RULES = {"--trust": "mode", "--loopback": "loopback", "--allow-host": "hosts"}
 @common_flags
 def init_store(mode: str, loopback: bool, hosts: tuple[str, ...], **options: Any) -> int:
     """Prepare a new store. One that is there is left as it is."""
+    from reconciler.cli.console import warn
     from reconciler.cli.session import make_session, make_store, open_store
     from reconciler.engine.initialise import is_made
     from reconciler.model.trust import TrustMode, TrustSettings
@@ -51,6 +52,9 @@ def init_store(mode: str, loopback: bool, hosts: tuple[str, ...], **options: Any
         click.echo(f"{store.describe()}: store of format {made.format} under '{layout.prefix}' is ready")
     ruled = [flag for flag, name in _RULES.items() if was_typed(name)]
     if there and ruled:
-        click.echo(f"warning: it was there before: {' and '.join(ruled)} changed nothing", err=True)
-        click.echo("  hint: the rules of a store that is there: reconciler trust settings", err=True)
+        warn(
+            f"it was there before: {' and '.join(ruled)} changed nothing",
+            hint="the rules of a store that is there: reconciler trust settings",
+            as_json=session.console.log_format == "json",
+        )
     return 0

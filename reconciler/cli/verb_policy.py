@@ -5,6 +5,7 @@ Asks nobody: the store is named by RECONCILER_STORE and not opened. What is prin
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -12,6 +13,9 @@ import click
 from reconciler.cli.options import common_flags, flag, output_flag
 from reconciler.decide.access import NARROWABLE, SUMMARIES, Reach, Role
 from reconciler.errors import UsageError, clean
+
+_REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
+"""GitLab nests groups."""
 
 
 @click.command(short_help="Print a role's Vault policy.")
@@ -107,4 +111,10 @@ def _job(options: dict[str, Any]) -> Any:
     for name in ("repository", "audience"):
         if not given[name]:
             raise UsageError(f"--jwt needs --{name}", hint="a role that is not bound to it lets everybody in")
+    if _REPOSITORY.fullmatch(given["repository"]) is None:
+        # A claim that no token bears would lock everybody out, and only the first job would tell.
+        raise UsageError(
+            f"--repository '{clean(given['repository'], cap=80)}' is no repository",
+            hint="write <owner>/<name>",
+        )
     return Job(Forge(options["forge"]), **given)

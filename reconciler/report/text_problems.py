@@ -17,6 +17,9 @@ def render_problems(desired: Desired, style: Style) -> str:
         f"{counted(len(desired.providers), 'provider')} and {counted(len(desired.accounts), 'account')} "
         f"in {counted(desired.file_count, 'file')} under {desired.root}"
     )
+    if not desired.problems and not desired.file_count:
+        # Nothing is wrong with nothing; but whoever checks it mostly meant another folder.
+        return f"{declared}: nothing to check, as no name there ends in .yaml or .yml\n"
     if not desired.problems:
         return f"{declared}: valid\n"
     lines = problem_lines(desired.problems, style=style)

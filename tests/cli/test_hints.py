@@ -125,6 +125,31 @@ def test_a_refusal_says_what_to_do(town: Town, arguments: tuple[str, ...], words
     assert hint in said.err.split("hint: ")[1]
 
 
+def test_a_folder_without_manifests_is_valid_and_said_to_hold_none(desk: Keyboard):
+    (desk.folder / "other").mkdir()
+    (desk.folder / "other/accounts.yaml.j2").write_text("kind: Account\n")
+    assert desk.run("validate", "-f", "other", expect=0).out == (
+        "0 providers and 0 accounts in 0 files under other: nothing to check, as no name there ends in .yaml or .yml\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ("policy", "plan", "--jwt", "github", "--repository", "acme", "--audience", "https://v"),
+            "is no repository",
+        ),
+        (("policy", "plan", "--namespace", "Sales Team"), "'Sales Team' is no namespace"),
+        (("doctor", "--namespace", "Sales Team"), "'Sales Team' is no namespace"),
+    ],
+)
+def test_a_name_that_can_be_none_is_refused_before_it_locks_anybody_out(
+    desk: Keyboard, arguments: tuple[str, ...], words: str
+):
+    assert words in desk.run(*arguments, expect=64, RECONCILER_STORE="vault://oauth/reconciler").err
+
+
 def test_no_hint_installs_a_package_of_our_name_from_an_index():
     """It is on none: whoever puts one there would be installed."""
     for path in [*(HOUSE / "reconciler").rglob("*.py"), *(HOUSE / "docs").rglob("*.md"), HOUSE / "README.md"]:
