@@ -16,6 +16,7 @@ import os
 import sys
 import traceback
 from itertools import pairwise
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -188,24 +189,33 @@ def run(args: list[str]) -> int:
         return 0
     except OSError as error:
         leave_stdout()
-        say_error(_of_the_machine(error), as_json=_wants_json(args))
+        say_error(_of_the_machine(error, args), as_json=_wants_json(args))
         return 1
     except Exception as error:  # noqa: BLE001 - the last net: nothing may print a traceback with values in it
         say_error(_bug(error), as_json=_wants_json(args))
         return 1
 
 
-def _of_the_machine(error: OSError) -> ReconcilerError:
-    """A file that nobody foresaw, by its name; or, where no file is named, stdout that takes no more."""
-    words = clean(error.strerror or type(error).__name__)
-    if error.filename is not None:
+def _of_the_machine(error: OSError, args: list[str]) -> ReconcilerError:
+    """A file of the command line that nobody foresaw, by its name; or, where no file is named, stdout that takes no more.
+
+    Any other name is no word of ours, and the error's own text neither: either may be what a setting or a record held."""
+    words = type(error).__name__ if error.errno is None else os.strerror(error.errno)
+    if isinstance(error.filename, str) and _is_typed(error.filename, args):
         return ReconcilerError(
-            f"{clean(os.fsdecode(error.filename))}: {words}",
+            f"{clean(error.filename)}: {words}",
             hint="is it what was meant, and may this user use it?",
         )
-    if error.errno in _FULL:
+    if error.filename is None and error.errno in _FULL:
         return ReconcilerError(f"the result cannot be written to stdout: {words}", hint=STILL_DONE)
     return _bug(error)
+
+
+def _is_typed(filename: str, args: list[str]) -> bool:
+    """Whether the file, what it is in or what is in it stands on the command line."""
+    path = Path(filename)
+    words = [Path(part) for word in args for part in (word, word.partition("=")[2])]
+    return any(word.name and (word == path or word in path.parents or path in word.parents) for word in words)
 
 
 def _bug(error: Exception) -> ReconcilerError:
