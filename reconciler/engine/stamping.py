@@ -33,7 +33,7 @@ class StampingStore(ReadsBelow):
 
     def _stamped(self, path: StorePath, document: Document) -> Document:
         ours = path.mount is None and any(path.segments[: len(head)] == head for head in self._records)
-        return Document({**document, KEY: self._stamp.to_value()}) if ours else document
+        return document.having(KEY, self._stamp.to_value()) if ours else document
 
     def write_metadata(
         self,

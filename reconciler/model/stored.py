@@ -7,7 +7,6 @@ most `ANSWER_LIMITS.record_bytes` of JSON. What breaks them is refused before it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -78,13 +77,10 @@ def parse_time(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
 def encode_record(path: object, document: Document) -> bytes:
     """The JSON bytes of a record. RecordTooLarge; ObjectFailed where it holds what JSON cannot carry."""
     try:
-        encoded = _CANONICAL.encode(document.plain()).encode()
+        encoded = document.to_json()
     except (TypeError, ValueError):
         raise ObjectFailed(f"{path}: the record holds something that JSON cannot carry") from None
     if len(encoded) > ANSWER_LIMITS.record_bytes:
