@@ -111,6 +111,7 @@ def test_what_is_selected_and_not_there_is_said_and_the_rest_goes_on(town: Town)
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.slow
 def test_a_full_disk_under_what_it_prints_is_not_the_end(town: Town):
     with running(town, "-v", says=Path("/dev/full")) as it:
         it.until(lambda: it.get("/readyz").status_code == 200)

@@ -54,6 +54,7 @@ def test_a_kill_before_the_metadata_is_written_is_made_up_for(scene):
     assert scene.lost == 0
 
 
+@pytest.mark.slow
 def test_where_nobody_knows_who_is_dead_the_deadline_decides(scene):
     with patient(scene) as waiting:
         waiting.kill_at("refresh.intent-written")

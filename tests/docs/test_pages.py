@@ -21,7 +21,7 @@ PAGES = tuple(read_page(ROOT / file) for file in FILES)
 RUN = tuple(page for page in PAGES if any(block.language == "console" for block in page.blocks))
 
 
-QUICK = {"README.md", "docs/guide/first-steps.md"}
+QUICK = {"README.md"}
 """Pages whose commands the quick tier runs; CI runs those of all."""
 
 

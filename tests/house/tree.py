@@ -4,7 +4,7 @@ import ast
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,13 +40,20 @@ class Module:
     def floor(self) -> str:
         return self.name.split(".")[1] if "." in self.name else ""
 
-    def imports(self) -> Iterator[tuple[str, int]]:
+    def imports(self) -> tuple[tuple[str, int], ...]:
         """(dotted name, line) of everything that the module imports, wherever in it."""
+        return self._imports
+
+    @cached_property
+    def _imports(self) -> tuple[tuple[str, int], ...]:
+        """Walked once: many tests ask."""
+        found: list[tuple[str, int]] = []
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
-                yield from ((alias.name, node.lineno) for alias in node.names)
+                found += [(alias.name, node.lineno) for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
-                yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+                found += [(f"{node.module}.{alias.name}", node.lineno) for alias in node.names]
+        return tuple(found)
 
     def calls_and_names(self) -> Iterator[tuple[str, int]]:
         """(dotted text, line) of every attribute and name that the module uses: `os.environ`, `datetime.now`."""

@@ -144,6 +144,7 @@ def test_what_was_written_survives_a_kill_and_a_restart(start_vault: StartVault,
     assert server.call("GET", "kv/data/a")["data"]["data"] == {"n": 1}
 
 
+@pytest.mark.slow
 def test_a_frozen_server_keeps_its_sockets_and_answers_when_it_wakes(start_vault: StartVault):
     server = start_vault("inmem")
     with server.frozen():
