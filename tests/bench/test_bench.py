@@ -18,6 +18,7 @@ def page_of(tmp_path: Path, *arguments: str) -> str:
     return page.read_text()
 
 
+@pytest.mark.slow
 def test_a_trial_without_a_server_measures_start_up_validate_and_plan(tmp_path):
     page = page_of(tmp_path, "--cases", "start-up,sqlite")
     assert "### validate, 30 accounts" in page

@@ -68,6 +68,7 @@ def running(town: Town, *flags: str, says: Path | None = None) -> Iterator[Runni
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.slow
 def test_it_applies_what_is_declared_takes_up_changes_and_ends_gently(town: Town):
     with running(town, "--every", "1h") as it:
         it.until(lambda: it.get("/readyz").status_code == 200)

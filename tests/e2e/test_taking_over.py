@@ -97,6 +97,7 @@ def other(oidc_provider: OidcServer) -> Iterator[OtherTool]:
     tool.http.close()
 
 
+@pytest.mark.slow
 def test_a_grant_is_taken_over_kept_alive_and_given_back(
     desk: Desk, vault: VaultPlace, oidc_provider: OidcServer, other: OtherTool
 ):
