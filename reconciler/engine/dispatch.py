@@ -119,7 +119,7 @@ class _Lines(Generic[_T]):
 
 class _Running(Generic[_T]):
     """What has been started. A job that ends says so itself: waiting for the first of many futures would look at them
-    all each time (measured: a twentieth of a refresh's CPU)."""
+    all each time."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor

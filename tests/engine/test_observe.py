@@ -24,6 +24,7 @@ from tests.engine.reconcile_world import (
 )
 from tests.simulators.manifests import ACCOUNT, PROVIDER, make_account, make_provider, secret_ref
 from tests.simulators.memory_store import CHANGING, Fault
+from tests.simulators.token_endpoint import Fault as ServerFault
 
 
 def _applied(count, *, rotation=Rotation.SINGLE_USE, **more):
@@ -64,6 +65,15 @@ def test_a_grant_that_is_read_next_anyway_is_not_looked_at_before(bulk):
     )
     assert store.count("scan_metadata", under=LAYOUT.grants) == 0
     assert store.count("read", under=LAYOUT.grants) == 7
+
+
+def test_a_grant_that_was_spared_is_looked_at_where_its_refresh_came_to_nothing():
+    """Its intent stands unclear: only the grant's own metadata say that something was begun."""
+    world = settled()
+    world.server.faults.append(ServerFault.LOST_BEFORE)
+    report = world.refresh(force=True)
+    assert [result.outcome for result in report.results] == ["failed"]
+    assert world.store.count("read_metadata", under=LAYOUT.grants) == 1
 
 
 def test_those_that_are_due_are_spared_and_the_others_are_looked_at():

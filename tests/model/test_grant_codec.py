@@ -1,6 +1,7 @@
 """A grant record survives its stored form; any document gives a record or RecordInvalid, and no error quotes a secret."""
 
 import contextlib
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -132,3 +133,22 @@ json_values = st.recursive(
 def test_any_document_gives_a_record_or_record_invalid(changes):
     with contextlib.suppress(RecordInvalid):
         GrantRecord.from_document(Document({**FULL.to_document().plain(), **changes}))
+
+
+def test_a_document_is_encoded_as_its_plain_values_are():
+    nested = {
+        "b": [Secret("in a list"), {"deep": Secret("é\u2028")}],
+        "a": (1, 2.5, None, True),
+        "c": Document({"d": Secret("x")}),
+    }
+    document = Document(nested)
+    canonical = json.dumps(document.plain(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert document.to_json() == canonical.encode()
+    assert document.having("e", Secret("y")).plain() == {**document.plain(), "e": "y"}
+
+
+@pytest.mark.parametrize("strange", [object(), {1, 2}, float("nan"), b"bytes"])
+def test_what_json_cannot_carry_is_refused_without_a_word_of_it(strange):
+    with pytest.raises((TypeError, ValueError)) as refused:
+        Document({"key": [strange]}).to_json()
+    assert "0x" not in str(refused.value)

@@ -191,15 +191,7 @@ def test_a_wrong_secret_of_the_page_is_told_and_not_shown(town: Town, oidc_provi
 
 def test_keys_that_the_provider_rotated_are_asked_for_again_but_not_for_every_bad_token():
     clock, issuer = ManualClock(), Issuer()
-    login = OidcLogin(
-        OidcSettings(issuer.name, "page", Secret("secret")),
-        public=PUBLIC,
-        metadata=issuer,
-        endpoint=issuer,
-        clock=clock,
-        entropy=SystemEntropy(),
-        sealer=Sealer(bytes(32)),
-    )
+    login = login_at(issuer, clock)
 
     def signs_in() -> str:
         begun = login.begin(then="/", sid="s")
@@ -232,6 +224,18 @@ GOOD: dict[str, Any] = {
     "iss": "https://idp.example", "aud": "page", "sub": "1", "nonce": "n",
     "iat": int(NOW.timestamp()), "exp": int(NOW.timestamp()) + 300,
 }  # fmt: skip
+
+
+def login_at(issuer: Issuer, clock: ManualClock) -> OidcLogin:
+    return OidcLogin(
+        OidcSettings(issuer.name, "page", Secret("secret")),
+        public=PUBLIC,
+        metadata=issuer,
+        endpoint=issuer,
+        clock=clock,
+        entropy=SystemEntropy(),
+        sealer=Sealer(bytes(32)),
+    )
 
 
 class Issuer:
@@ -377,19 +381,9 @@ class WithUserinfo(Issuer):
 
 def test_an_address_of_one_answer_is_not_verified_by_the_word_of_another():
     """OpenID Connect Core §5.1: `email_verified` speaks of the `email` beside it."""
-    clock, issuer = (
-        ManualClock(),
-        WithUserinfo({"sub": "1", "email": "mallory@example.com", "email_verified": True}),
-    )
-    login = OidcLogin(
-        OidcSettings(issuer.name, "page", Secret("secret")),
-        public=PUBLIC,
-        metadata=issuer,
-        endpoint=issuer,
-        clock=clock,
-        entropy=SystemEntropy(),
-        sealer=Sealer(bytes(32)),
-    )
+    clock = ManualClock()
+    issuer = WithUserinfo({"sub": "1", "email": "mallory@example.com", "email_verified": True})
+    login = login_at(issuer, clock)
 
     def signs_in(**claims: Any) -> str:
         begun = login.begin(then="/", sid="s")
